@@ -1,0 +1,64 @@
+import { existsSync } from 'node:fs';
+import { playwright } from '@vitest/browser-playwright';
+import { defineConfig } from 'vitest/config';
+
+// Vitest 5 prints failures with Map.groupBy, which Node 20 lacks: without this a failed test ends in another error.
+// Drop once engines asks for Node 21 or later.
+Map.groupBy ??= <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K): Map<K, T[]> => {
+  const groups = new Map<K, T[]>();
+  let index = 0;
+  for (const item of items) {
+    const key = keyOf(item, index++);
+    const group = groups.get(key);
+    if (group) group.push(item);
+    else groups.set(key, [item]);
+  }
+  return groups;
+};
+
+/** A full Chromium: Playwright's headless shell has no WebGPU. Unset, Playwright looks for its own download. */
+const executablePath =
+  process.env.CHROMIUM_PATH ?? (existsSync('/usr/bin/chromium') ? '/usr/bin/chromium' : undefined);
+
+/** WebGPU on SwiftShader, so that the tests need no GPU and see the same adapter everywhere. */
+const chromiumArguments = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'node',
+          environment: 'node',
+          include: ['src/**/*.test.ts', 'demo/**/*.test.ts', 'scripts/**/*.test.mjs'],
+          exclude: ['**/*.browser.test.ts'],
+        },
+      },
+      {
+        publicDir: false,
+        worker: { format: 'es' },
+        // Found only once a worker starts; without this Vite would reload the running tests then.
+        optimizeDeps: { include: ['comlink', '@huggingface/transformers', 'onnxruntime-web/webgpu'] },
+        test: {
+          name: 'browser',
+          include: ['src/**/*.browser.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({
+              launchOptions: {
+                ...(executablePath ? { executablePath } : { channel: 'chromium' }),
+                args: [...chromiumArguments, ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])],
+              },
+            }),
+            instances: [{ browser: 'chromium' }],
+          },
+        },
+      },
+    ],
+  },
+});
