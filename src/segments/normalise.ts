@@ -1,0 +1,19 @@
+/** White space as docs/segmentation.md defines it: the classes of regular-expression engines differ between languages. */
+const WHITE_SPACE = '\\u0009-\\u000D\\u0020\\u00A0\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000';
+
+/** One run of white space; sticky (`y`) or global (`g`) use needs a fresh instance, hence a function. */
+export function whiteSpaceRun(flags: 'g' | 'y'): RegExp {
+  return new RegExp(`[${WHITE_SPACE}]+`, flags);
+}
+
+const NOT_WHITE_SPACE = new RegExp(`[^${WHITE_SPACE}]`);
+
+/** True where a text has no character beside white space. */
+export function isBlank(text: string): boolean {
+  return !NOT_WHITE_SPACE.test(text);
+}
+
+/** Lone surrogates become U+FFFD, every kind of line end becomes a line feed. Nothing else changes. */
+export function normalise(text: string): string {
+  return text.toWellFormed().replace(/\r\n?/g, '\n');
+}
