@@ -1,0 +1,322 @@
+// The library as a page uses it, workers included, with the tiny model of models/fixture.
+import wasmUrl from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import {
+  type CompressedContext,
+  type CompressProgress,
+  Gmsa,
+  GmsaError,
+  type LoadProgress,
+} from './index.js';
+import { FIXTURE_URL, longText } from './testing/fixture.js';
+import { startCompressor } from './workers/start.js';
+
+const QUESTION = 'What does Anna have?';
+const short = { maxNewTokens: 8 };
+
+afterEach(() => vi.restoreAllMocks());
+
+describe.each(['wasm', 'webgpu'] as const)('on %s', (device) => {
+  let gmsa: Gmsa;
+  const loading: LoadProgress[] = [];
+  beforeAll(async () => {
+    gmsa = await Gmsa.load(FIXTURE_URL, { device, onProgress: (progress) => loading.push(progress) });
+  });
+  afterAll(() => gmsa.dispose());
+
+  test('says what it is', () => {
+    expect(gmsa.device).toBe(device);
+    expect(gmsa.dtype).toBe('fp32');
+    expect(gmsa.model).toMatchObject({ name: 'fixture', rates: [2, 4, 8], segmentLength: 64, window: 1024 });
+    if (device === 'wasm') expect(gmsa.adapter).toBeUndefined();
+    else expect(gmsa.adapter).toMatchObject({ vendor: 'google', f16: false });
+  });
+
+  test('reports bytes, then sessions, then ready', () => {
+    const bytes = loading.filter((progress) => progress.status === 'progress_total');
+    expect(bytes.at(-1)).toMatchObject({
+      loaded: gmsa.model.bytes,
+      total: gmsa.model.bytes,
+      progress: 100,
+    });
+    const sessions = loading.flatMap((progress) => (progress.status === 'session' ? [progress.name] : []));
+    expect(new Set(sessions)).toEqual(
+      new Set(['embed_tokens', 'encoder_model', 'lsa', 'decoder_model_merged']),
+    );
+    expect(loading.at(-1)).toEqual({ status: 'ready' });
+  });
+
+  test('compresses, answers, answers again from the kept context, and writes the text back', async () => {
+    const text = longText(30);
+    const progress: CompressProgress[] = [];
+    const context = await gmsa.compress(text, { rate: 4, onProgress: (p) => progress.push(p) });
+    expect(context).toMatchObject({ modelName: 'fixture', rate: 4, hiddenSize: 64 });
+    expect(context.segments.map((segment) => segment.text).join('')).toBe(text);
+    expect(context.tokens).toBe(await gmsa.countTokens(text));
+    expect(context.softTokens * 64).toBe(context.segments.reduce((sum, { data }) => sum + data.length, 0));
+    expect(progress[0]).toMatchObject({ segments: 0, tokens: 0, totalTokens: context.tokens });
+    expect(progress.at(-1)).toMatchObject({
+      segments: context.segments.length,
+      totalSegments: context.segments.length,
+      tokens: context.tokens,
+    });
+
+    const first = gmsa.ask(context, QUESTION, short);
+    const pieces: string[] = [];
+    for await (const piece of first) pieces.push(piece);
+    expect(pieces.join('')).toBe(await first.text());
+    expect((await first.stats).newTokens).toBe((await first.tokenIds).length);
+    expect((await first.stats).reusedContext).toBe(false);
+    const second = gmsa.ask(context, QUESTION, short);
+    expect(await second.text()).toBe(await first.text());
+    expect((await second.stats).reusedContext).toBe(true);
+
+    const restored = gmsa.restore(context, short);
+    expect(typeof (await restored.text())).toBe('string');
+    expect((await restored.stats).softTokens).toBe(context.softTokens);
+    const full = gmsa.askFullText(text, QUESTION, short);
+    expect((await full.stats).promptTokens).toBeGreaterThan(context.tokens);
+  });
+
+  test('the text of one token is compressed and asked about', async () => {
+    const context = await gmsa.compress('a');
+    expect(context).toMatchObject({ tokens: 1, softTokens: 1 });
+    expect((await gmsa.ask(context, QUESTION, short).stats).softTokens).toBe(1);
+  });
+
+  test('100,000 tokens are TOO_LONG, whole across the worker boundary', async () => {
+    const error = await gmsa.compress('word '.repeat(100_000)).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(GmsaError);
+    expect(error).toMatchObject({ code: 'TOO_LONG', message: expect.stringContaining('1024 positions') });
+    expect((error as GmsaError).fix).toMatch(
+      /No trained rate would fit: shorten the text to about \d+ tokens/,
+    );
+  });
+
+  test('an abort of compress rejects with the reason, and the model can be used on', async () => {
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const compression = gmsa.compress(longText(150), {
+      rate: 8,
+      signal: controller.signal,
+      onProgress: () => controller.abort(reason),
+    });
+    await expect(compression).rejects.toBe(reason);
+    expect((await gmsa.compress('It goes on.')).segments).toHaveLength(1);
+  });
+
+  test('an abort of ask ends the stream with an AbortError after what came before it', async () => {
+    const context = await gmsa.compress(longText(8));
+    const controller = new AbortController();
+    const stream = gmsa.ask(context, QUESTION, {
+      signal: controller.signal,
+      minNewTokens: 400,
+      maxNewTokens: 400,
+    });
+    const seen: string[] = [];
+    const reading = (async () => {
+      for await (const piece of stream) {
+        seen.push(piece);
+        controller.abort();
+      }
+    })();
+    await expect(reading).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(stream.stats).rejects.toMatchObject({ name: 'AbortError' });
+    expect(seen.length).toBeGreaterThan(0);
+    expect((await gmsa.ask(context, QUESTION, short).stats).newTokens).toBeLessThanOrEqual(8);
+  });
+});
+
+describe('bad input', () => {
+  let gmsa: Gmsa;
+  let context: CompressedContext;
+  beforeAll(async () => {
+    gmsa = await Gmsa.load(FIXTURE_URL, { device: 'wasm' });
+    context = await gmsa.compress(longText(4));
+  });
+  afterAll(() => gmsa.dispose());
+
+  test.each(['', ' \n\t', '\u3000\u00a0'])('text "%s" is BAD_INPUT', async (text) => {
+    await expect(gmsa.compress(text)).rejects.toMatchObject({ code: 'BAD_INPUT' });
+    await expect(gmsa.askFullText(text, QUESTION).text()).rejects.toMatchObject({ code: 'BAD_INPUT' });
+  });
+
+  test('text that is no string is BAD_INPUT', async () => {
+    // @ts-expect-error text is a string
+    await expect(gmsa.compress(undefined)).rejects.toMatchObject({ code: 'BAD_INPUT' });
+    // @ts-expect-error text is a string
+    await expect(gmsa.countTokens(5)).rejects.toMatchObject({ code: 'BAD_INPUT' });
+  });
+
+  test.each(['', '   '])('question "%s" is BAD_INPUT', async (question) => {
+    await expect(gmsa.ask(context, question).text()).rejects.toMatchObject({ code: 'BAD_INPUT' });
+  });
+
+  test.each([0, 3, 16, 2.5, Number.NaN])('rate %f is BAD_RATE, naming the trained ones', async (rate) => {
+    await expect(gmsa.compress('text', { rate })).rejects.toMatchObject({
+      code: 'BAD_RATE',
+      message: expect.stringContaining(String(rate)),
+      fix: expect.stringContaining('2, 4, 8'),
+    });
+  });
+
+  test.each([0, -1, 1.5])('maxNewTokens %f is BAD_INPUT', async (maxNewTokens) => {
+    await expect(gmsa.ask(context, QUESTION, { maxNewTokens }).text()).rejects.toMatchObject({
+      code: 'BAD_INPUT',
+    });
+    await expect(gmsa.restore(context, { maxNewTokens }).text()).rejects.toMatchObject({ code: 'BAD_INPUT' });
+  });
+
+  test('minNewTokens above maxNewTokens is BAD_INPUT', async () => {
+    const stream = gmsa.ask(context, QUESTION, { minNewTokens: 9, maxNewTokens: 8 });
+    await expect(stream.text()).rejects.toMatchObject({ code: 'BAD_INPUT' });
+  });
+
+  test('a context of another model is BAD_INPUT', async () => {
+    const other = { ...context, modelName: 'another' };
+    await expect(gmsa.ask(other, QUESTION).text()).rejects.toMatchObject({
+      code: 'BAD_INPUT',
+      message: expect.stringContaining('another'),
+    });
+    // @ts-expect-error a context is an object
+    await expect(gmsa.restore(undefined).text()).rejects.toMatchObject({ code: 'BAD_INPUT' });
+  });
+
+  test('an answer longer than the window is TOO_LONG', async () => {
+    await expect(gmsa.ask(context, QUESTION, { maxNewTokens: 2000 }).text()).rejects.toMatchObject({
+      code: 'TOO_LONG',
+    });
+  });
+
+  test('NUL bytes, lone surrogates, right-to-left and CJK text are compressed and asked about', async () => {
+    for (const text of ['a\0b\0', 'x \ud83d y \udc00', 'שלום עולם. مرحبا', '雪国は美しい。長いトンネル。']) {
+      const one = await gmsa.compress(text);
+      expect(one.segments.map((segment) => segment.text).join('')).toBe(text.toWellFormed());
+      const answer = await gmsa.ask(one, `${text}?`, short).text();
+      expect(answer.isWellFormed()).toBe(true);
+    }
+  });
+
+  test('a signal aborted beforehand rejects with its reason', async () => {
+    const signal = AbortSignal.abort('too late');
+    await expect(gmsa.compress('text', { signal })).rejects.toBe('too late');
+    await expect(gmsa.ask(context, QUESTION, { signal }).text()).rejects.toBe('too late');
+    await expect(Gmsa.load(FIXTURE_URL, { signal })).rejects.toBe('too late');
+  });
+});
+
+describe('loading', () => {
+  test.each([
+    ['a folder that is not there', new URL('nowhere/', FIXTURE_URL), /MODEL_NOT_FOUND|BAD_MODEL/],
+    ['an HTML page', new URL('/', location.href), /BAD_MODEL|MODEL_NOT_FOUND/],
+    ['a server that is not there', 'http://127.0.0.1:1/model/', /NETWORK/],
+  ])('%s', async (_, url, code) => {
+    // Vite's development server answers some missing paths with its own page: BAD_MODEL then.
+    await expect(Gmsa.load(url)).rejects.toMatchObject({
+      name: 'GmsaError',
+      code: expect.stringMatching(code),
+    });
+  });
+
+  test('a 404 is MODEL_NOT_FOUND', async () => {
+    vi.spyOn(globalThis, 'fetch').mockImplementation(async () => new Response('', { status: 404 }));
+    await expect(Gmsa.load('/nowhere')).rejects.toMatchObject({
+      code: 'MODEL_NOT_FOUND',
+      message: expect.stringContaining('/nowhere/'),
+    });
+  });
+
+  test("device 'webgpu' without an adapter is UNSUPPORTED; 'auto' takes wasm", async () => {
+    vi.spyOn(GPU.prototype, 'requestAdapter').mockResolvedValue(null);
+    await expect(Gmsa.load(FIXTURE_URL, { device: 'webgpu' })).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+    const gmsa = await Gmsa.load(FIXTURE_URL);
+    expect(gmsa.device).toBe('wasm');
+    await gmsa.dispose();
+  });
+
+  test("device 'auto' prefers wasm to a software adapter", async () => {
+    const gmsa = await Gmsa.load(FIXTURE_URL);
+    expect(gmsa.device).toBe('wasm');
+    await gmsa.dispose();
+  });
+
+  test('a dtype that the model does not offer is UNSUPPORTED', async () => {
+    await expect(Gmsa.load(FIXTURE_URL, { device: 'wasm', dtype: 'q4' })).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      message: expect.stringContaining('it offers fp32'),
+    });
+  });
+
+  test('an abort while sessions are created rejects with the reason and ends the workers', async () => {
+    const controller = new AbortController();
+    const terminate = vi.spyOn(Worker.prototype, 'terminate');
+    const load = Gmsa.load(FIXTURE_URL, {
+      device: 'wasm',
+      signal: controller.signal,
+      onProgress: ({ status }) => {
+        if (status === 'session') controller.abort();
+      },
+    });
+    await expect(load).rejects.toMatchObject({ name: 'AbortError' });
+    expect(terminate).toHaveBeenCalledTimes(2);
+  });
+
+  test("ONNX Runtime's wasm comes from where wasmPaths says", async () => {
+    const gmsa = await Gmsa.load(FIXTURE_URL, { device: 'wasm', wasmPaths: { wasm: wasmUrl } });
+    expect(await gmsa.countTokens('a')).toBe(1);
+    await gmsa.dispose();
+    const nowhere = { wasm: new URL('nowhere.wasm', 'http://127.0.0.1:1/').href };
+    await expect(Gmsa.load(FIXTURE_URL, { device: 'wasm', wasmPaths: nowhere })).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      fix: expect.stringContaining('wasmPaths'),
+    });
+  });
+
+  test('a worker whose script fails is WORKER_CRASHED', async () => {
+    const script = URL.createObjectURL(new Blob(['throw new Error("boom")'], { type: 'text/javascript' }));
+    const load = Gmsa.load(FIXTURE_URL, { device: 'wasm', workers: { decoder: () => new Worker(script) } });
+    await expect(load).rejects.toMatchObject({
+      code: 'WORKER_CRASHED',
+      message: expect.stringMatching(/decoder.*boom/),
+    });
+  });
+});
+
+describe('the end', () => {
+  test('after dispose every call is DISPOSED, the ones under way too', async () => {
+    const gmsa = await Gmsa.load(FIXTURE_URL, { device: 'wasm' });
+    const context = await gmsa.compress(longText(4));
+    const stream = gmsa.ask(context, QUESTION, { minNewTokens: 800, maxNewTokens: 800 });
+    const compression = gmsa.compress(longText(150), { rate: 8 });
+    const disposal = gmsa.dispose();
+    await expect(stream.text()).rejects.toMatchObject({ code: 'DISPOSED' });
+    await expect(compression).rejects.toMatchObject({ code: 'DISPOSED' });
+    await disposal;
+    await gmsa.dispose();
+    await expect(gmsa.compress('text')).rejects.toMatchObject({ code: 'DISPOSED' });
+    await expect(gmsa.ask(context, QUESTION).text()).rejects.toMatchObject({ code: 'DISPOSED' });
+    await expect(gmsa.restore(context).stats).rejects.toMatchObject({ code: 'DISPOSED' });
+    await expect(gmsa.countTokens('text')).rejects.toMatchObject({ code: 'DISPOSED' });
+  });
+
+  test('a worker that dies rejects the calls it leaves behind', async () => {
+    let worker!: Worker;
+    const gmsa = await Gmsa.load(FIXTURE_URL, {
+      device: 'wasm',
+      workers: {
+        compressor: () => {
+          worker = startCompressor();
+          return worker;
+        },
+      },
+    });
+    const compression = gmsa.compress(longText(150), { rate: 8 });
+    worker.dispatchEvent(new ErrorEvent('error', { message: 'boom', cancelable: true }));
+    await expect(compression).rejects.toMatchObject({
+      code: 'WORKER_CRASHED',
+      message: expect.stringContaining('boom'),
+    });
+    await expect(gmsa.compress('text')).rejects.toMatchObject({ code: 'WORKER_CRASHED' });
+    await gmsa.dispose();
+  });
+});

@@ -1,0 +1,387 @@
+// The facade: owns the two workers and no GPU object.
+import type { CompressedContext, CompressedSegment } from './compressed-context.js';
+import { type AdapterProbe, chooseRuntime, type Device, type DType, probeAdapter } from './device-choice.js';
+import { GmsaError } from './errors.js';
+import { runJob } from './job.js';
+import type { ConcreteDType } from './model-folder/manifest.js';
+import {
+  downloadBytes,
+  downloadModelFiles,
+  type ModelFolder,
+  openModelFolder,
+  type TotalProgress,
+} from './model-folder/model-folder.js';
+import type {
+  AdapterDescription,
+  AnswerLength,
+  CompressEvent,
+  CompressorApi,
+  ConcreteDevice,
+  ContextRequest,
+  DecoderApi,
+  GenerationResult,
+  SessionEvent,
+  TextEvent,
+  WasmPaths,
+} from './protocol.js';
+import { isBlank } from './segments/normalise.js';
+import { createTextStream, type TextStream } from './text-stream.js';
+import { DEFAULT_NEW_TOKENS } from './window.js';
+import { WorkerHandle } from './worker-handle.js';
+import { startCompressor, startDecoder } from './workers/start.js';
+
+/** Progress of loading: the download, then each session as its creation begins, then ready. */
+export type LoadProgress = TotalProgress | { status: 'session'; name: string } | { status: 'ready' };
+
+export interface LoadOptions {
+  /** Default 'auto': WebGPU if there is a real GPU, else wasm. */
+  device?: Device;
+  /** Default 'auto': the best that device and model folder have in common. */
+  dtype?: DType;
+  signal?: AbortSignal;
+  onProgress?: (progress: LoadProgress) => void;
+  /** Where ONNX Runtime's wasm is served from; needed only where a bundler did not bring it along. */
+  wasmPaths?: WasmPaths;
+  /** How to start the workers, for pages whose bundler or origin cannot start them from this module's URL. */
+  workers?: { compressor?: () => Worker; decoder?: () => Worker };
+}
+
+/** What a model folder says about its model. */
+export interface ModelInfo {
+  readonly name: string;
+  /** Trained compression rates, ascending. */
+  readonly rates: readonly number[];
+  readonly defaultRate: number;
+  /** Longest segment, in tokens. */
+  readonly segmentLength: number;
+  /** Positions of the decoder: soft tokens, question and answer have to fit. */
+  readonly window: number;
+  readonly baseModel: string;
+  readonly licence: string;
+  /** Download of the dtype in use. */
+  readonly bytes: number;
+}
+
+export interface CompressProgress {
+  status: 'compress';
+  /** Finished so far. */
+  segments: number;
+  totalSegments: number;
+  /** Of the finished segments. */
+  tokens: number;
+  totalTokens: number;
+}
+
+export interface CompressOptions {
+  /** Tokens merged into one soft token; one of the trained rates. Default: the model's own. */
+  rate?: number;
+  signal?: AbortSignal;
+  onProgress?: (progress: CompressProgress) => void;
+}
+
+export interface GenerateOptions {
+  signal?: AbortSignal;
+  /** Default 64; for `restore` it counts per segment, and its default is the segment's tokens and 16 more. */
+  maxNewTokens?: number;
+}
+
+export interface AskOptions extends GenerateOptions {
+  /** Keeps the answer from ending earlier; for benchmarks, which need answers of one length. Default 0. */
+  minNewTokens?: number;
+}
+
+interface Parts {
+  compressor: WorkerHandle<CompressorApi>;
+  decoder: WorkerHandle<DecoderApi>;
+  folder: ModelFolder;
+  device: ConcreteDevice;
+  dtype: ConcreteDType;
+  adapter: AdapterProbe | undefined;
+}
+
+/** How long `dispose` waits for a worker that is busy before it ends it. */
+const DISPOSE_WAIT_MS = 2000;
+
+const gone = () =>
+  new GmsaError('DISPOSED', 'This Gmsa has been disposed.', 'Load the model again with Gmsa.load().');
+
+/** A loaded model. Every method that takes a signal rejects with the signal's reason once it is aborted. */
+export class Gmsa {
+  readonly device: ConcreteDevice;
+  readonly dtype: ConcreteDType;
+  readonly model: ModelInfo;
+  /** The GPU in use; undefined on wasm. */
+  readonly adapter: AdapterDescription | undefined;
+
+  readonly #compressor: WorkerHandle<CompressorApi>;
+  readonly #decoder: WorkerHandle<DecoderApi>;
+  readonly #hiddenSize: number;
+  readonly #contextIds = new WeakMap<CompressedContext, number>();
+  readonly #disposal = new AbortController();
+  #nextContextId = 1;
+  #disposed: Promise<void> | undefined;
+
+  private constructor({ compressor, decoder, folder, device, dtype, adapter }: Parts) {
+    const { manifest, config } = folder;
+    const { rates, defaultRate, segmentLength, window, baseModel, licence } = config;
+    this.#compressor = compressor;
+    this.#decoder = decoder;
+    this.#hiddenSize = config.hiddenSize;
+    this.device = device;
+    this.dtype = dtype;
+    this.model = Object.freeze({
+      name: manifest.name,
+      rates,
+      defaultRate,
+      segmentLength,
+      window,
+      baseModel,
+      licence,
+      bytes: downloadBytes(manifest, dtype),
+    });
+    if (device === 'webgpu' && adapter) {
+      const { vendor, architecture, description, f16 } = adapter;
+      this.adapter = { vendor, architecture, description, f16 };
+    }
+  }
+
+  /**
+   * Downloads a model and starts the workers.
+   * @param url a model folder (docs/model-format.md), relative to the page or absolute
+   * @throws GmsaError `MODEL_NOT_FOUND`, `BAD_MODEL`, `NETWORK`, `UNSUPPORTED`, `OUT_OF_MEMORY`, `WORKER_CRASHED`
+   */
+  static async load(url: string | URL, options: LoadOptions = {}): Promise<Gmsa> {
+    const { signal, onProgress, wasmPaths, workers } = options;
+    signal?.throwIfAborted();
+    const wanted = { device: options.device ?? 'auto', dtype: options.dtype ?? 'auto' };
+    const [folder, adapter] = await Promise.all([
+      openModelFolder(url, signal),
+      wanted.device === 'wasm' ? undefined : probeAdapter(),
+    ]);
+    const offered = Object.keys(folder.manifest.dtypes) as ConcreteDType[];
+    const { device, dtype } = chooseRuntime(wanted, adapter, offered);
+
+    // Started before the download, so that their scripts load meanwhile.
+    const compressor = new WorkerHandle<CompressorApi>(
+      (workers?.compressor ?? startCompressor)(),
+      'compressor',
+    );
+    const decoder = new WorkerHandle<DecoderApi>((workers?.decoder ?? startDecoder)(), 'decoder');
+    try {
+      const { graphs, tokenizer } = await downloadModelFiles(folder, dtype, {
+        ...(signal ? { signal } : {}),
+        ...(onProgress ? { onProgress } : {}),
+      });
+      const { embed_tokens, encoder_model, lsa, decoder_model_merged } = graphs;
+      const setup = { device, config: folder.config, tokenizer, ...(wasmPaths ? { wasmPaths } : {}) };
+      const onSession = ({ name }: SessionEvent) => onProgress?.({ status: 'session', name });
+      await Promise.all([
+        runJob<SessionEvent, void>(
+          (port) =>
+            compressor.guard(
+              compressor.remote.load({ ...setup, graphs: { embed_tokens, encoder_model, lsa } }, port),
+            ),
+          onSession,
+          signal,
+        ),
+        runJob<SessionEvent, void>(
+          (port) =>
+            decoder.guard(
+              decoder.remote.load({ ...setup, graphs: { embed_tokens, decoder_model_merged } }, port),
+            ),
+          onSession,
+          signal,
+        ),
+      ]);
+      signal?.throwIfAborted();
+    } catch (error) {
+      compressor.terminate(gone());
+      decoder.terminate(gone());
+      throw error;
+    }
+    onProgress?.({ status: 'ready' });
+    return new Gmsa({ compressor, decoder, folder, device, dtype, adapter });
+  }
+
+  /**
+   * Compresses a text into soft tokens.
+   * @param text cut into segments, which are encoded independently
+   * @throws GmsaError `BAD_INPUT` (nothing but white space), `BAD_RATE`, `TOO_LONG` (before anything is encoded),
+   *   `DEVICE_LOST`, `OUT_OF_MEMORY`, `WORKER_CRASHED`, `DISPOSED`
+   */
+  async compress(text: string, options: CompressOptions = {}): Promise<CompressedContext> {
+    this.#checkAlive();
+    const { rate = this.model.defaultRate, signal, onProgress } = options;
+    signal?.throwIfAborted();
+    checkText(text, 'text');
+    if (!this.model.rates.includes(rate)) {
+      throw new GmsaError(
+        'BAD_RATE',
+        `The model was not trained for rate ${rate}.`,
+        `Use one of its trained rates: ${this.model.rates.join(', ')}.`,
+      );
+    }
+    const started = performance.now();
+    const segments: CompressedSegment[] = [];
+    const progress: CompressProgress = {
+      status: 'compress',
+      segments: 0,
+      totalSegments: 0,
+      tokens: 0,
+      totalTokens: 0,
+    };
+    const onEvent = (event: CompressEvent) => {
+      if (event.type === 'plan') {
+        progress.totalSegments = event.totalSegments;
+        progress.totalTokens = event.totalTokens;
+      } else {
+        segments.push(Object.freeze(event.segment));
+        progress.segments += 1;
+        progress.tokens += event.segment.tokens;
+      }
+      onProgress?.({ ...progress });
+    };
+    await this.#run<CompressEvent, void>(
+      (port) => this.#compressor.guard(this.#compressor.remote.compress(text, rate, port)),
+      onEvent,
+      signal,
+    );
+    return Object.freeze({
+      modelName: this.model.name,
+      rate,
+      hiddenSize: this.#hiddenSize,
+      tokens: progress.totalTokens,
+      softTokens: segments.reduce((sum, { softTokens }) => sum + softTokens, 0),
+      segments: Object.freeze(segments),
+      stats: Object.freeze({ ms: performance.now() - started }),
+    });
+  }
+
+  /**
+   * Answers a question about a compressed text. The first question prefills the context, which is then kept for a
+   * while: a further question prefills itself alone.
+   *
+   * The stream rejects with GmsaError `BAD_INPUT`, `TOO_LONG`, `DEVICE_LOST`, `OUT_OF_MEMORY`, `WORKER_CRASHED` or
+   * `DISPOSED`.
+   */
+  ask(context: CompressedContext, question: string, options: AskOptions = {}): TextStream {
+    return this.#generate(options, (port) => {
+      checkText(question, 'question');
+      const request = this.#request(context);
+      return this.#decoder.remote.ask(request, question, answerLength(options), port);
+    });
+  }
+
+  /** Writes the text back from its soft tokens, segment by segment: what survived. Rejects as `ask` does. */
+  restore(context: CompressedContext, options: GenerateOptions = {}): TextStream {
+    return this.#generate(options, (port) =>
+      this.#decoder.remote.restore(this.#request(context), options.maxNewTokens, port),
+    );
+  }
+
+  /** Answers from the uncompressed text through the same decoder, for comparison. Rejects as `ask` does. */
+  askFullText(text: string, question: string, options: AskOptions = {}): TextStream {
+    return this.#generate(options, (port) => {
+      checkText(text, 'text');
+      checkText(question, 'question');
+      return this.#decoder.remote.askFullText(text, question, answerLength(options), port);
+    });
+  }
+
+  /** Tokens of a text, as `compress` counts them. An empty text has none. */
+  async countTokens(text: string): Promise<number> {
+    this.#checkAlive();
+    if (typeof text !== 'string') checkText(text, 'text');
+    return this.#compressor.guard(this.#compressor.remote.countTokens(text));
+  }
+
+  /** Releases everything and ends the workers. Twice is harmless; later calls reject with `DISPOSED`. */
+  dispose(): Promise<void> {
+    this.#disposed ??= this.#release();
+    return this.#disposed;
+  }
+
+  async #release(): Promise<void> {
+    this.#disposal.abort(gone());
+    await Promise.all(
+      [this.#compressor, this.#decoder].map(async (handle) => {
+        const released = handle.guard<void>(handle.remote.dispose()).catch(() => {});
+        await Promise.race([released, new Promise((resolve) => setTimeout(resolve, DISPOSE_WAIT_MS))]);
+        handle.terminate(gone());
+      }),
+    );
+  }
+
+  #checkAlive(): void {
+    if (this.#disposed) throw gone();
+  }
+
+  /** A job that ends with `DISPOSED` when this Gmsa does. */
+  #run<E, R>(
+    start: (port: MessagePort) => Promise<R>,
+    onEvent: (event: E) => void,
+    signal: AbortSignal | undefined,
+  ): Promise<R> {
+    const both = signal ? AbortSignal.any([signal, this.#disposal.signal]) : this.#disposal.signal;
+    return runJob(start, onEvent, both);
+  }
+
+  #generate(
+    { signal, maxNewTokens }: GenerateOptions,
+    start: (port: MessagePort) => Promise<GenerationResult>,
+  ): TextStream {
+    return createTextStream(async (push) => {
+      this.#checkAlive();
+      if (maxNewTokens !== undefined && !(Number.isSafeInteger(maxNewTokens) && maxNewTokens > 0)) {
+        throw new GmsaError(
+          'BAD_INPUT',
+          `maxNewTokens is ${maxNewTokens}.`,
+          'Give a positive integer, or leave it out.',
+        );
+      }
+      return this.#run<TextEvent, GenerationResult>((port) => this.#decoder.guard(start(port)), push, signal);
+    });
+  }
+
+  #request(context: CompressedContext): ContextRequest {
+    if (context?.modelName !== this.model.name || context.hiddenSize !== this.#hiddenSize) {
+      throw new GmsaError(
+        'BAD_INPUT',
+        `The context is not one of model ${this.model.name} but of ${context?.modelName ?? typeof context}.`,
+        'Compress the text with the model that you ask.',
+      );
+    }
+    let contextId = this.#contextIds.get(context);
+    if (contextId === undefined) {
+      contextId = this.#nextContextId;
+      this.#nextContextId += 1;
+      this.#contextIds.set(context, contextId);
+    }
+    const segments = context.segments.map(({ tokens, softTokens, data }) => ({ tokens, softTokens, data }));
+    return { contextId, rate: context.rate, segments };
+  }
+}
+
+function answerLength({ minNewTokens = 0, maxNewTokens = DEFAULT_NEW_TOKENS }: AskOptions): AnswerLength {
+  if (!(Number.isSafeInteger(minNewTokens) && minNewTokens >= 0 && minNewTokens <= maxNewTokens)) {
+    throw new GmsaError(
+      'BAD_INPUT',
+      `minNewTokens is ${minNewTokens}, maxNewTokens ${maxNewTokens}.`,
+      'Give an integer from 0 to maxNewTokens, or leave it out.',
+    );
+  }
+  return { minNewTokens, maxNewTokens };
+}
+
+function checkText(value: unknown, what: 'text' | 'question'): void {
+  if (typeof value !== 'string') {
+    throw new GmsaError('BAD_INPUT', `The ${what} is not a string but ${typeof value}.`, `Give a ${what}.`);
+  }
+  if (isBlank(value)) {
+    throw new GmsaError(
+      'BAD_INPUT',
+      value === '' ? `The ${what} is empty.` : `The ${what} has nothing but white space.`,
+      `Give a ${what} with at least one word.`,
+    );
+  }
+}

@@ -1,0 +1,80 @@
+// config.json of a model folder: the base model's sizes and the "gmsa" block (docs/model-format.md).
+import { badModel, isObject } from './checks.js';
+
+export interface ModelConfig {
+  /** H, width of hidden states and soft tokens. */
+  hiddenSize: number;
+  /** Layers of the decoder. */
+  layers: number;
+  keyValueHeads: number;
+  headDim: number;
+  baseModel: string;
+  licence: string;
+  /** Trained compression rates, ascending. */
+  rates: number[];
+  defaultRate: number;
+  /** Longest segment, in tokens. */
+  segmentLength: number;
+  /** Positions of the decoder. */
+  window: number;
+  prefixIds: number[];
+  questionTemplate: string;
+  restoreInstruction: string;
+  endIds: number[];
+}
+
+/** @throws GmsaError `BAD_MODEL` naming the key that is missing or of the wrong kind */
+export function parseModelConfig(json: unknown, where: string): ModelConfig {
+  if (!isObject(json)) throw badModel(where, 'config.json is not an object');
+  if (!isObject(json.gmsa)) throw badModel(where, 'config.json has no "gmsa" block');
+  const { gmsa } = json;
+  if (gmsa.format !== 1)
+    throw badModel(where, `the gmsa block has format ${gmsa.format}, this version reads 1`);
+
+  const integer = (from: Record<string, unknown>, key: string): number => {
+    const value = from[key];
+    if (!Number.isSafeInteger(value) || (value as number) <= 0) {
+      throw badModel(where, `"${key}" in config.json is not a positive integer`);
+    }
+    return value as number;
+  };
+  const integers = (key: string): number[] => {
+    const value = gmsa[key];
+    if (!Array.isArray(value) || value.length === 0 || !value.every(Number.isSafeInteger)) {
+      throw badModel(where, `"gmsa.${key}" in config.json is not a list of integers`);
+    }
+    return value as number[];
+  };
+  const string = (key: string): string => {
+    const value = gmsa[key];
+    if (typeof value !== 'string') throw badModel(where, `"gmsa.${key}" in config.json is not a string`);
+    return value;
+  };
+
+  const rates = integers('rates').toSorted((a, b) => a - b);
+  if (rates[0]! < 1) throw badModel(where, '"gmsa.rates" in config.json has a rate below 1');
+  const defaultRate = integer(gmsa, 'default_rate');
+  if (!rates.includes(defaultRate)) throw badModel(where, '"gmsa.default_rate" is not one of "gmsa.rates"');
+  const questionTemplate = string('question_template');
+  if (!questionTemplate.includes('{question}')) {
+    throw badModel(where, '"gmsa.question_template" does not contain {question}');
+  }
+  const heads = 'num_attention_heads' in json ? integer(json, 'num_attention_heads') : 1;
+  const hiddenSize = integer(json, 'hidden_size');
+  return {
+    hiddenSize,
+    layers: integer(json, 'num_hidden_layers'),
+    keyValueHeads: 'num_key_value_heads' in json ? integer(json, 'num_key_value_heads') : heads,
+    headDim: json.head_dim == null ? hiddenSize / heads : integer(json, 'head_dim'),
+    baseModel: string('base_model'),
+    licence: string('licence'),
+    rates,
+    defaultRate,
+    segmentLength: integer(gmsa, 'segment_length'),
+    window: integer(gmsa, 'window'),
+    prefixIds: integers('prefix_ids'),
+    questionTemplate,
+    restoreInstruction: string('restore_instruction'),
+    endIds: integers('end_ids'),
+  };
+}

@@ -1,0 +1,130 @@
+// What crosses between the page and its two workers. Calls go through comlink; what a long call reports on the way
+// goes over a MessagePort of its own (job.ts), which keeps the order and carries the abort back.
+
+import type { ModelConfig } from './model-folder/model-config.js';
+import type { GraphBlobs, TokenizerFiles } from './model-folder/model-folder.js';
+
+export type ConcreteDevice = 'webgpu' | 'wasm';
+
+/** The GPU in use, as the browser describes it; parts it keeps to itself are empty. */
+export interface AdapterDescription {
+  vendor: string;
+  architecture: string;
+  description: string;
+  /** Whether shaders can use 16-bit floats. */
+  f16: boolean;
+}
+
+/** Where ONNX Runtime finds its wasm: a folder's URL, or the URLs of the files. Unset: beside the bundled worker. */
+export type WasmPaths = string | { wasm?: string; mjs?: string };
+
+/** Soft tokens as the graphs give and take them: f32 values, or the bits of f16 values. */
+export type SoftTokenData = Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+
+interface WorkerSetup {
+  device: ConcreteDevice;
+  config: ModelConfig;
+  tokenizer: TokenizerFiles;
+  wasmPaths?: WasmPaths;
+}
+
+export interface CompressorSetup extends WorkerSetup {
+  graphs: Record<'embed_tokens' | 'encoder_model' | 'lsa', GraphBlobs>;
+}
+
+export interface DecoderSetup extends WorkerSetup {
+  graphs: Record<'embed_tokens' | 'decoder_model_merged', GraphBlobs>;
+}
+
+/** The graph whose session is being created. */
+export interface SessionEvent {
+  name: string;
+}
+
+export interface SegmentEvent {
+  text: string;
+  tokens: number;
+  softTokens: number;
+  /** [softTokens, H]; transferred */
+  data: SoftTokenData;
+}
+
+export type CompressEvent =
+  | { type: 'plan'; totalSegments: number; totalTokens: number }
+  | { type: 'segment'; segment: SegmentEvent };
+
+export interface CompressorApi {
+  load(setup: CompressorSetup, port: MessagePort): Promise<void>;
+  countTokens(text: string): Promise<number>;
+  /** Segments come as events, in order. */
+  compress(text: string, rate: number, port: MessagePort): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+export interface ContextSegment {
+  tokens: number;
+  softTokens: number;
+  data: SoftTokenData;
+}
+
+export interface ContextRequest {
+  /** The same context has the same id; its KV cache is kept under it for a while. */
+  contextId: number;
+  rate: number;
+  segments: ContextSegment[];
+}
+
+/** Of one call; times in milliseconds. */
+export interface GenerationStats {
+  /** Positions prefilled in this call: prefix, soft tokens and question, or the question alone if the context's KV cache was reused. */
+  promptTokens: number;
+  /** Soft tokens that stood for the text. */
+  softTokens: number;
+  /** Tokens generated, without the end token. */
+  newTokens: number;
+  /** From the start of the work in the decoder to the first token. */
+  msToFirstToken: number;
+  /** Mean over the tokens after the first. */
+  msPerToken: number;
+  ms: number;
+  reusedContext: boolean;
+  stoppedBy: 'end' | 'length';
+}
+
+export interface GenerationResult {
+  stats: GenerationStats;
+  tokenIds: number[];
+}
+
+/** A piece of text, in order. */
+export type TextEvent = string;
+
+/** In tokens, the end token not counted. */
+export interface AnswerLength {
+  /** End tokens are passed over until there are so many. */
+  minNewTokens: number;
+  maxNewTokens: number;
+}
+
+export interface DecoderApi {
+  load(setup: DecoderSetup, port: MessagePort): Promise<void>;
+  ask(
+    context: ContextRequest,
+    question: string,
+    length: AnswerLength,
+    port: MessagePort,
+  ): Promise<GenerationResult>;
+  /** @param maxNewTokens per segment; unset: the segment's tokens and some more */
+  restore(
+    context: ContextRequest,
+    maxNewTokens: number | undefined,
+    port: MessagePort,
+  ): Promise<GenerationResult>;
+  askFullText(
+    text: string,
+    question: string,
+    length: AnswerLength,
+    port: MessagePort,
+  ): Promise<GenerationResult>;
+  dispose(): Promise<void>;
+}

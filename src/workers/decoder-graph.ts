@@ -1,0 +1,158 @@
+// Worker only. The decoder as a function of embeddings and past: one run of `decoder_model_merged`.
+import type { ModelConfig } from '../model-folder/model-config.js';
+import type { DecoderSetup, SoftTokenData } from '../protocol.js';
+import type { Engine } from './engine.js';
+import { GraphSession } from './graph-session.js';
+import { KeyValueCache } from './key-value-cache.js';
+import type { Tensor } from './ort.js';
+import { floatTensor, idTensor, maskTensor, valuesOf } from './tensors.js';
+
+/** Positions of one run. On wasm short runs let an abort in between, and bound the memory of the attention scores. */
+const RUN_POSITIONS = { webgpu: 8192, wasm: 512 };
+
+export interface Step {
+  /** Of the last position, [V]. */
+  logits: Float32Array;
+  /** Past and the new positions. The caller disposes it. */
+  cache: KeyValueCache;
+}
+
+/** Called between two runs; may throw to stop. */
+export type Checkpoint = () => Promise<void>;
+
+export class DecoderGraph {
+  readonly #embed: GraphSession;
+  readonly #decoder: GraphSession;
+  readonly #config: ModelConfig;
+  readonly #runPositions: number;
+
+  private constructor(engine: Engine, config: ModelConfig, embed: GraphSession, decoder: GraphSession) {
+    this.#config = config;
+    this.#embed = embed;
+    this.#decoder = decoder;
+    this.#runPositions = RUN_POSITIONS[engine.device ? 'webgpu' : 'wasm'];
+  }
+
+  /** The caller releases it. */
+  static async create(
+    engine: Engine,
+    { config, graphs }: DecoderSetup,
+    onSession: (name: string) => void,
+  ): Promise<DecoderGraph> {
+    onSession('embed_tokens');
+    const embed = await GraphSession.create(engine, 'embed_tokens', graphs.embed_tokens, {
+      inputs: ['input_ids'],
+      outputs: ['inputs_embeds'],
+      keepOnGpu: /^inputs_embeds$/,
+    });
+    try {
+      onSession('decoder_model_merged');
+      const names = cacheNames(config.layers);
+      const decoder = await GraphSession.create(engine, 'decoder_model_merged', graphs.decoder_model_merged, {
+        inputs: ['inputs_embeds', 'attention_mask', ...names.map(({ past }) => past)],
+        outputs: ['logits', ...names.map(({ present }) => present)],
+        keepOnGpu: /^present\./,
+      });
+      return new DecoderGraph(engine, config, embed, decoder);
+    } catch (error) {
+      await embed.release().catch(() => {});
+      throw error;
+    }
+  }
+
+  async release(): Promise<void> {
+    await this.#embed.release().catch(() => {});
+    await this.#decoder.release().catch(() => {});
+  }
+
+  /** No positions. */
+  emptyCache(): KeyValueCache {
+    const { keyValueHeads, headDim, layers } = this.#config;
+    const dims = [1, keyValueHeads, 0, headDim];
+    const tensors = cacheNames(layers).map(
+      ({ past }) => [past, floatTensor(this.#decoder.floatType, new Float32Array(0), dims)] as const,
+    );
+    return new KeyValueCache(new Map(tensors), 0);
+  }
+
+  /**
+   * Appends tokens, in as few runs as memory and aborts allow.
+   * @param past stays the caller's
+   * @param ids at least one
+   */
+  async appendTokens(past: KeyValueCache, ids: readonly number[], checkpoint: Checkpoint): Promise<Step> {
+    return this.#append(past, ids.length, checkpoint, async (start, end) => {
+      const part = ids.slice(start, end);
+      const outputs = await this.#embed.run({ input_ids: idTensor([part], part.length) });
+      return outputs.inputs_embeds!;
+    });
+  }
+
+  /**
+   * Appends soft tokens.
+   * @param past stays the caller's
+   * @param values [n, H], n at least 1
+   */
+  async appendSoftTokens(past: KeyValueCache, values: SoftTokenData, checkpoint: Checkpoint): Promise<Step> {
+    const { hiddenSize } = this.#config;
+    return this.#append(past, values.length / hiddenSize, checkpoint, async (start, end) =>
+      floatTensor(this.#decoder.floatType, values.subarray(start * hiddenSize, end * hiddenSize), [
+        1,
+        end - start,
+        hiddenSize,
+      ]),
+    );
+  }
+
+  async #append(
+    past: KeyValueCache,
+    positions: number,
+    checkpoint: Checkpoint,
+    embeddings: (start: number, end: number) => Promise<Tensor>,
+  ): Promise<Step> {
+    let step: Step | undefined;
+    try {
+      for (let start = 0; start < positions; start += this.#runPositions) {
+        await checkpoint();
+        const end = Math.min(start + this.#runPositions, positions);
+        const before = step;
+        step = await this.#run(before?.cache ?? past, end - start, await embeddings(start, end));
+        before?.cache.dispose();
+      }
+    } catch (error) {
+      step?.cache.dispose();
+      throw error;
+    }
+    return step!;
+  }
+
+  /** Takes `embeddings` over. */
+  async #run(past: KeyValueCache, positions: number, embeddings: Tensor): Promise<Step> {
+    const length = past.length + positions;
+    try {
+      const outputs = await this.#decoder.run({
+        inputs_embeds: embeddings,
+        attention_mask: maskTensor([length], length),
+        ...Object.fromEntries(past.tensors),
+      });
+      const tensors = cacheNames(this.#config.layers).map(
+        (name) => [name.past, outputs[name.present]!] as const,
+      );
+      return {
+        logits: valuesOf(outputs.logits!) as Float32Array,
+        cache: new KeyValueCache(new Map(tensors), length),
+      };
+    } finally {
+      if (embeddings.location === 'gpu-buffer') embeddings.dispose();
+    }
+  }
+}
+
+function cacheNames(layers: number): { past: string; present: string }[] {
+  return Array.from({ length: layers }, (_, i) => i).flatMap((i) =>
+    ['key', 'value'].map((kind) => ({
+      past: `past_key_values.${i}.${kind}`,
+      present: `present.${i}.${kind}`,
+    })),
+  );
+}

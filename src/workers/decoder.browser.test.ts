@@ -1,0 +1,206 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { float16FromFloat32, float32FromFloat16 } from '../float16.js';
+import type {
+  CompressEvent,
+  ConcreteDevice,
+  ContextRequest,
+  GenerationResult,
+  SegmentEvent,
+  TextEvent,
+} from '../protocol.js';
+import { fixtureSetup, longText, testJob } from '../testing/fixture.js';
+import { countLiveBuffers, type LiveBuffers } from '../testing/live-buffers.js';
+import { Compressor } from './compressor.js';
+import { Decoder } from './decoder.js';
+
+const RATE = 4;
+const SIZE = { minNewTokens: 0, maxNewTokens: 12 };
+const QUESTION = 'What does Anna have?';
+let segments: SegmentEvent[];
+let nextId = 1;
+
+/** The same soft tokens under a new id: nothing is kept for it. */
+const freshContext = (): ContextRequest => ({ contextId: nextId++, rate: RATE, segments });
+
+beforeAll(async () => {
+  const compressor = await Compressor.create(await fixtureSetup('wasm'), () => {});
+  const { job, events } = testJob<CompressEvent>();
+  await compressor.compress(longText(40), RATE, job);
+  segments = events.flatMap((event) => (event.type === 'segment' ? [event.segment] : []));
+  await compressor.dispose();
+});
+
+const create = async (device: ConcreteDevice) => Decoder.create(await fixtureSetup(device), () => {});
+
+async function run(work: (job: ReturnType<typeof testJob<TextEvent>>['job']) => Promise<GenerationResult>) {
+  const { job, events } = testJob<TextEvent>();
+  const result = await work(job);
+  return { ...result, text: events.join('') };
+}
+
+describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
+  let decoder: Decoder;
+  const ask = (context: ContextRequest, question = QUESTION, size = SIZE) =>
+    run((job) => decoder.ask(context, question, size, job));
+
+  beforeAll(async () => {
+    decoder = await create(device);
+  });
+  afterAll(() => decoder.dispose());
+
+  test('asking twice gives the same answer, and the second time prefills the question alone', async () => {
+    const context = freshContext();
+    const first = await ask(context);
+    const second = await ask(context);
+    const softTokens = segments.reduce((sum, segment) => sum + segment.softTokens, 0);
+    expect(second.tokenIds).toEqual(first.tokenIds);
+    expect(second.text).toBe(first.text);
+    expect(first.stats).toMatchObject({ reusedContext: false, softTokens });
+    expect(second.stats).toMatchObject({ reusedContext: true, softTokens });
+    expect(first.stats.promptTokens - second.stats.promptTokens).toBe(softTokens + 1); // the prefix
+  });
+
+  test('another question in between changes nothing, nor does forgetting the context', async () => {
+    const context = freshContext();
+    const first = await ask(context);
+    await ask(context, 'Who has a much longer question than the one before it, and why?');
+    expect((await ask(context)).tokenIds).toEqual(first.tokenIds);
+    for (let i = 0; i < 5; i += 1) await ask(freshContext(), QUESTION, { minNewTokens: 0, maxNewTokens: 1 });
+    const forgotten = await ask(context);
+    expect(forgotten.stats.reusedContext).toBe(false);
+    expect(forgotten.tokenIds).toEqual(first.tokenIds);
+  });
+
+  test('questions at once are answered one after the other, each as alone', async () => {
+    const [a, b] = [freshContext(), freshContext()];
+    const alone = [await ask(a), await ask(b, 'Who has a hat?')];
+    const together = await Promise.all([ask(a), ask(b, 'Who has a hat?'), ask(a)]);
+    expect(together.map(({ tokenIds }) => tokenIds)).toEqual(
+      [alone[0]!, alone[1]!, alone[0]!].map(({ tokenIds }) => tokenIds),
+    );
+  });
+
+  test('a restoration is that of each segment, in order', async () => {
+    const context = { ...freshContext(), segments: segments.slice(0, 2) };
+    const restore = (part: ContextRequest) => run((job) => decoder.restore(part, 10, job));
+    const whole = await restore(context);
+    const parts = [];
+    for (const segment of context.segments)
+      parts.push(await restore({ ...freshContext(), segments: [segment] }));
+    expect(whole.tokenIds).toEqual(parts.flatMap((part) => part.tokenIds));
+    expect(whole.text).toBe(parts.map((part) => part.text).join(''));
+    expect(whole.stats.promptTokens).toBe(parts.reduce((sum, part) => sum + part.stats.promptTokens, 0));
+  });
+
+  test('the full text is prefilled token by token in place of the soft tokens', async () => {
+    const { stats } = await run((job) => decoder.askFullText(longText(10), QUESTION, SIZE, job));
+    expect(stats).toMatchObject({ softTokens: 0, reusedContext: false });
+    expect(stats.promptTokens).toBeGreaterThan(100);
+  });
+
+  test('soft tokens stored as f16 are understood', async () => {
+    const halves = segments.map((segment) => ({
+      ...segment,
+      data: float16FromFloat32(segment.data as Float32Array),
+    }));
+    const exact = halves.map((segment) => ({ ...segment, data: float32FromFloat16(segment.data) }));
+    const fromHalves = await ask({ ...freshContext(), segments: halves });
+    const fromExact = await ask({ ...freshContext(), segments: exact });
+    expect(fromHalves.tokenIds).toEqual(fromExact.tokenIds);
+  });
+
+  test.each([
+    ['a question of NULs and a lone surrogate', '\0 \ud83d \0?'],
+    ['right-to-left', 'מה יש לאנה؟'],
+    ['with what means something to String.replace', "$& $1 $' {question}"],
+  ])('%s is answered', async (_, question) => {
+    const { stats, text } = await ask(freshContext(), question);
+    expect(stats.newTokens).toBeGreaterThanOrEqual(0);
+    expect(text).toBe(text.trim());
+    expect(text.isWellFormed()).toBe(true);
+  });
+
+  test('more new tokens than the window has room for are TOO_LONG', async () => {
+    const big = { minNewTokens: 0, maxNewTokens: 1024 };
+    await expect(ask(freshContext(), QUESTION, big)).rejects.toMatchObject({
+      code: 'TOO_LONG',
+      message: expect.stringContaining('limit of 1024'),
+    });
+    await expect(run((job) => decoder.askFullText('a', QUESTION, big, job))).rejects.toMatchObject({
+      code: 'TOO_LONG',
+    });
+  });
+
+  test('an abort stops between tokens, and the next question is answered', async () => {
+    const context = freshContext();
+    const { job, events, controller } = testJob<TextEvent>();
+    let checks = 0;
+    const stopping = {
+      ...job,
+      checkpoint: async () => {
+        checks += 1;
+        if (checks === 5) controller.abort();
+        await job.checkpoint();
+      },
+    };
+    const size = { minNewTokens: 60, maxNewTokens: 60 };
+    await expect(decoder.ask(context, QUESTION, size, stopping)).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+    expect(checks).toBe(5);
+    expect(events.join('').length).toBeLessThan(60);
+    expect((await ask(context)).tokenIds).toEqual((await ask(freshContext())).tokenIds);
+  });
+});
+
+test('WebGPU and wasm give the same answer and the same restoration', async () => {
+  const [gpu, cpu] = [await create('webgpu'), await create('wasm')];
+  try {
+    for (const question of [QUESTION, 'Who has a red cat?', 'What is green?']) {
+      const [a, b] = [
+        await run((job) => gpu.ask(freshContext(), question, SIZE, job)),
+        await run((job) => cpu.ask(freshContext(), question, SIZE, job)),
+      ];
+      expect(a.tokenIds).toEqual(b.tokenIds);
+    }
+    const context = { ...freshContext(), segments: segments.slice(0, 3) };
+    const [a, b] = [
+      await run((job) => gpu.restore(context, undefined, job)),
+      await run((job) => cpu.restore(context, undefined, job)),
+    ];
+    expect(a.text).toBe(b.text);
+  } finally {
+    await gpu.dispose();
+    await cpu.dispose();
+  }
+});
+
+describe('resources', () => {
+  let live: LiveBuffers;
+  afterEach(() => live.stop());
+
+  test('caches of contexts and steps do not pile up, and no GPU buffer is left after dispose', async () => {
+    live = countLiveBuffers();
+    const decoder = await create('webgpu');
+    const context = freshContext();
+    await run((job) => decoder.ask(context, QUESTION, SIZE, job));
+    await run((job) => decoder.ask(context, QUESTION, SIZE, job));
+    const before = live.labels().length;
+    for (let i = 0; i < 3; i += 1) await run((job) => decoder.ask(context, QUESTION, SIZE, job));
+    expect(live.labels().length).toBeLessThanOrEqual(before);
+    await decoder.dispose();
+    await decoder.dispose();
+    expect(live.labels()).toEqual([]);
+  });
+
+  test('a lost device rejects with DEVICE_LOST', async () => {
+    live = countLiveBuffers();
+    const decoder = await create('webgpu');
+    live.devices[0]!.destroy();
+    await live.devices[0]!.lost;
+    await expect(run((job) => decoder.ask(freshContext(), QUESTION, SIZE, job))).rejects.toMatchObject({
+      code: 'DEVICE_LOST',
+    });
+    await decoder.dispose();
+  });
+});

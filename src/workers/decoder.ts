@@ -1,0 +1,247 @@
+// Worker only. Soft tokens → text. Keeps the KV caches of the contexts asked about last, so that a further question
+// pays for the question alone.
+import { GmsaError } from '../errors.js';
+import type { Job } from '../job.js';
+import type { ModelConfig } from '../model-folder/model-config.js';
+import type {
+  AnswerLength,
+  ContextRequest,
+  DecoderSetup,
+  GenerationResult,
+  SoftTokenData,
+  TextEvent,
+} from '../protocol.js';
+import { normalise } from '../segments/normalise.js';
+import { checkFits } from '../window.js';
+import { DecoderGraph } from './decoder-graph.js';
+import { Engine } from './engine.js';
+import { type Generated, generate } from './generate.js';
+import { ContextCaches, type KeyValueCache } from './key-value-cache.js';
+import { Tokenizer } from './tokenizer.js';
+import { trimmed } from './trimmed.js';
+
+/** Tokens beyond a segment's own count that its restoration may take. */
+const RESTORE_MARGIN = 16;
+
+type TextJob = Job<TextEvent>;
+
+export class Decoder {
+  readonly #engine: Engine;
+  readonly #tokenizer: Tokenizer;
+  readonly #config: ModelConfig;
+  readonly #graph: DecoderGraph;
+  readonly #contexts: ContextCaches;
+  #prefix: KeyValueCache | undefined;
+  /** One generation at a time: each holds a cache, and together they would finish no sooner. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #disposed = false;
+
+  private constructor(engine: Engine, tokenizer: Tokenizer, config: ModelConfig, graph: DecoderGraph) {
+    this.#engine = engine;
+    this.#tokenizer = tokenizer;
+    this.#config = config;
+    this.#graph = graph;
+    this.#contexts = new ContextCaches(config.window);
+  }
+
+  /**
+   * The caller disposes it.
+   * @param onSession called before each session is created
+   * @throws GmsaError `BAD_MODEL`, `UNSUPPORTED`, `OUT_OF_MEMORY`
+   */
+  static async create(setup: DecoderSetup, onSession: (name: string) => void): Promise<Decoder> {
+    const tokenizer = new Tokenizer(setup.tokenizer);
+    const engine = await Engine.create(setup.device, setup.wasmPaths);
+    try {
+      const graph = await DecoderGraph.create(engine, setup, onSession);
+      return new Decoder(engine, tokenizer, setup.config, graph);
+    } catch (error) {
+      engine.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * Answers a question about a context.
+   * @throws GmsaError `TOO_LONG` if context, question and answer exceed the window
+   */
+  ask(
+    context: ContextRequest,
+    question: string,
+    length: AnswerLength,
+    job: TextJob,
+  ): Promise<GenerationResult> {
+    return this.#inTurn('answering the question', job, async () => {
+      const started = performance.now();
+      const promptIds = this.#questionIds(question);
+      const segmentTokens = context.segments.map(({ tokens }) => tokens);
+      const others = this.#config.prefixIds.length + promptIds.length + length.maxNewTokens;
+      checkFits({ segmentTokens, rate: context.rate, others }, this.#config);
+
+      let cache = this.#contexts.get(context.contextId);
+      const reusedContext = cache !== undefined;
+      if (!cache) {
+        cache = await this.#prefill(
+          context.segments.map(({ data }) => data),
+          job,
+        );
+        this.#contexts.put(context.contextId, cache);
+      }
+      const generated = await this.#write(cache, promptIds, length, job, trimmed);
+      return result(started, [generated], {
+        promptTokens: promptIds.length + (reusedContext ? 0 : cache.length),
+        softTokens: cache.length - this.#config.prefixIds.length,
+        reusedContext,
+      });
+    });
+  }
+
+  /** Writes the text back, one segment after the other. */
+  restore(
+    context: ContextRequest,
+    maxNewTokens: number | undefined,
+    job: TextJob,
+  ): Promise<GenerationResult> {
+    return this.#inTurn('restoring the text', job, async () => {
+      const started = performance.now();
+      const promptIds = this.#tokenizer.encode(this.#config.restoreInstruction);
+      const generated: Generated[] = [];
+      let promptTokens = 0;
+      for (const { tokens, data } of context.segments) {
+        const most = maxNewTokens ?? tokens + RESTORE_MARGIN;
+        const others = this.#config.prefixIds.length + promptIds.length + most;
+        checkFits({ segmentTokens: [tokens], rate: context.rate, others }, this.#config);
+        const cache = await this.#prefill([data], job);
+        try {
+          generated.push(await this.#write(cache, promptIds, { minNewTokens: 0, maxNewTokens: most }, job));
+          promptTokens += cache.length + promptIds.length;
+        } finally {
+          cache.dispose();
+        }
+      }
+      const softTokens = context.segments.reduce((sum, segment) => sum + segment.softTokens, 0);
+      return result(started, generated, { promptTokens, softTokens, reusedContext: false });
+    });
+  }
+
+  /** The original prompt: the text itself in place of its soft tokens. */
+  askFullText(text: string, question: string, length: AnswerLength, job: TextJob): Promise<GenerationResult> {
+    return this.#inTurn('answering from the full text', job, async () => {
+      const started = performance.now();
+      const { prefixIds, window } = this.#config;
+      const promptIds = [
+        ...prefixIds,
+        ...this.#tokenizer.encode(normalise(text)),
+        ...this.#questionIds(question),
+      ];
+      const needed = promptIds.length + length.maxNewTokens;
+      if (needed > window) {
+        throw new GmsaError(
+          'TOO_LONG',
+          `The full prompt and its answer take ${needed} positions, over the limit of ${window}.`,
+          'Shorten the text, or compress it and ask about the compressed text.',
+        );
+      }
+      const generated = await this.#write(this.#graph.emptyCache(), promptIds, length, job, trimmed);
+      return result(started, [generated], {
+        promptTokens: promptIds.length,
+        softTokens: 0,
+        reusedContext: false,
+      });
+    });
+  }
+
+  /** Releases caches, sessions and device. Twice is harmless. */
+  async dispose(): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    await this.#turn;
+    this.#contexts.dispose();
+    this.#prefix?.dispose();
+    await this.#graph.release();
+    this.#engine.dispose();
+  }
+
+  #inTurn<T>(doing: string, job: TextJob, work: () => Promise<T>): Promise<T> {
+    const result = this.#turn
+      .then(() => job.checkpoint())
+      .then(work)
+      .catch((error: unknown) => {
+        throw this.#engine.explain(error, doing);
+      });
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  #questionIds(question: string): number[] {
+    // A function: in a replacement string, `$` has a meaning of its own.
+    return this.#tokenizer.encode(
+      this.#config.questionTemplate.replace('{question}', () => normalise(question)),
+    );
+  }
+
+  /** Prefix and soft tokens; the caller disposes the cache. */
+  async #prefill(parts: readonly SoftTokenData[], job: TextJob): Promise<KeyValueCache> {
+    if (!this.#prefix) {
+      const empty = this.#graph.emptyCache();
+      this.#prefix = (await this.#graph.appendTokens(empty, this.#config.prefixIds, job.checkpoint)).cache;
+    }
+    const step = await this.#graph.appendSoftTokens(this.#prefix, joined(parts), job.checkpoint);
+    return step.cache;
+  }
+
+  async #write(
+    cache: KeyValueCache,
+    promptIds: readonly number[],
+    length: AnswerLength,
+    job: TextJob,
+    filter: (write: (piece: string) => void) => (piece: string) => void = (write) => write,
+  ): Promise<Generated> {
+    const stream = this.#tokenizer.stream(filter((piece) => job.emit(piece)));
+    const generated = await generate(this.#graph, cache, promptIds, {
+      ...length,
+      endIds: this.#config.endIds,
+      checkpoint: job.checkpoint,
+      onToken: stream.put,
+    });
+    stream.end();
+    return generated;
+  }
+}
+
+/** One after the other. All are of the same type: they come from one compressor. */
+function joined(parts: readonly SoftTokenData[]): SoftTokenData {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const whole = parts[0] instanceof Uint16Array ? new Uint16Array(length) : new Float32Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+function result(
+  started: number,
+  generated: readonly Generated[],
+  prompt: { promptTokens: number; softTokens: number; reusedContext: boolean },
+): GenerationResult {
+  const tokenIds = generated.flatMap((one) => one.tokenIds);
+  const steps = generated.reduce(
+    (sum, { tokenIds: ids, stoppedBy }) => sum + ids.length - (stoppedBy === 'end' ? 0 : 1),
+    0,
+  );
+  const decoding = generated.reduce((sum, { firstTokenAt, endedAt }) => sum + endedAt - firstTokenAt, 0);
+  const stoppedBy = generated.every((one) => one.stoppedBy === 'end') ? 'end' : 'length';
+  return {
+    tokenIds,
+    stats: {
+      ...prompt,
+      newTokens: tokenIds.length,
+      msToFirstToken: (generated[0]?.firstTokenAt ?? started) - started,
+      msPerToken: steps > 0 ? decoding / steps : 0,
+      ms: (generated.at(-1)?.endedAt ?? started) - started,
+      stoppedBy,
+    },
+  };
+}

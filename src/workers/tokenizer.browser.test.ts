@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest';
+import { fixtureSetup } from '../testing/fixture.js';
+import { Tokenizer } from './tokenizer.js';
+
+const tokenizer = new Tokenizer((await fixtureSetup('wasm')).tokenizer);
+
+function streamed(ids: number[]): string[] {
+  const pieces: string[] = [];
+  const stream = tokenizer.stream((piece) => pieces.push(piece));
+  for (const id of ids) stream.put(id);
+  stream.end();
+  return pieces;
+}
+
+test.each([
+  'Anna has a red cat. Tom has a blue dog.',
+  'naïve café — “quoted” … 10 €',
+  'emoji 👩‍👩‍👧‍👦 and 🏳️‍🌈, 雪国は美しい。 שלום עולם',
+  ' leading, trailing and   several spaces \n\n and\ttabs ',
+  '雪国',
+  '\0',
+])('"%s" survives tokenising and streaming, and no character is split', (text) => {
+  const ids = tokenizer.encode(text);
+  const pieces = streamed(ids);
+  expect(pieces.join('')).toBe(text);
+  for (const piece of pieces) expect(piece).not.toContain('\ufffd');
+});
+
+test('text comes while it is generated, not at the end', () => {
+  const pieces = streamed(tokenizer.encode('one two three four five six seven'));
+  expect(pieces.length).toBeGreaterThan(3);
+});
+
+test('no special token is put around a text, and an empty text has no tokens', () => {
+  expect(tokenizer.encode('')).toEqual([]);
+  expect(tokenizer.encode('a')).toHaveLength(1);
+  expect(streamed([])).toEqual([]);
+});
+
+test('special tokens are not written', () => {
+  const [a] = tokenizer.encode('a');
+  expect(streamed([a!, 2, a!]).join('')).toBe('aa');
+});
+
+test('a tokenizer that cannot be used is BAD_MODEL', () => {
+  expect(() => new Tokenizer({ tokenizer: { model: {} }, config: {} })).toThrow(
+    expect.objectContaining({ code: 'BAD_MODEL' }),
+  );
+});
+
+/** A byte-level tokenizer whose only merges join a space or another U+FEFF to the first byte of what follows. */
+function smallTokenizer(): Tokenizer {
+  const pieces = ['Ġ', 'Â', '½', 'ï', '»', '¿', 'ĠÂ', 'Ġï', 'a', '¿Ġ'];
+  const tokenizer = {
+    version: '1.0',
+    added_tokens: [],
+    normalizer: null,
+    pre_tokenizer: {
+      type: 'Sequence',
+      pretokenizers: [
+        { type: 'Digits', individual_digits: true },
+        { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+      ],
+    },
+    post_processor: null,
+    decoder: { type: 'ByteLevel' },
+    model: {
+      type: 'BPE',
+      vocab: Object.fromEntries(pieces.map((piece, id) => [piece, id])),
+      merges: [
+        ['Ġ', 'Â'],
+        ['Ġ', 'ï'],
+        ['¿', 'Ġ'],
+      ],
+    },
+  };
+  return new Tokenizer({ tokenizer, config: { tokenizer_class: 'PreTrainedTokenizer' } });
+}
+
+test('numeric characters beyond 0–9 stand alone, as in the tokenizers library', () => {
+  expect(smallTokenizer().encode(' ½')).toEqual([0, 1, 2]); // not [6, 2]
+});
+
+test('U+FEFF is no white space, as in the tokenizers library', () => {
+  expect(smallTokenizer().encode(' \ufeffa')).toEqual([7, 4, 5, 8]); // " \ufeff" is one stretch: no letters
+});
