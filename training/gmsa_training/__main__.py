@@ -1,0 +1,26 @@
+"""`python -m gmsa_training COMMAND …`, the same as `python -m gmsa_training.COMMAND …`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+# Imported only when asked for: some take seconds to load.
+_COMMANDS = {
+    "train": "gmsa_training.train",
+    "export": "gmsa_training.export.__main__",
+    "evaluate": "gmsa_training.evaluate",
+    "agreement": "gmsa_training.agreement",
+    "fixture": "gmsa_training.fixture",
+}
+
+
+def main(arguments: list[str]) -> int:
+    if not arguments or arguments[0] not in _COMMANDS:
+        print(f"usage: python -m gmsa_training {{{','.join(_COMMANDS)}}} …  (each takes --help)", file=sys.stderr)
+        return 0 if arguments[:1] in (["--help"], ["-h"]) else 2
+    return importlib.import_module(_COMMANDS[arguments[0]]).main(arguments[1:]) or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,92 @@
+"""Exports a GMSA model to a model folder (docs/model-format.md)."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+from transformers import PreTrainedTokenizerFast
+
+from gmsa_training.export.builder import ROPE_NAMES, ExportError, build_stack
+from gmsa_training.export.dtypes import SUFFIXES, specialise
+from gmsa_training.export.external_data import DataFiles
+from gmsa_training.export.graphs import GRAPHS, TABLE, embedding_graph, with_last_logits, with_tied_head, without_cache
+from gmsa_training.export.model_folder import write_description, write_manifest
+from gmsa_training.export.weights import Stored, state_to_store, store_stack, store_table
+from gmsa_training.model import GmsaModel
+
+PARTS = {"encoder_model": "encoder", "lsa": "lsa", "decoder_model_merged": "decoder"}
+QUANTIZED_DTYPES = ("q4f16", "q4", "fp32")
+
+
+def export_model(
+    model: GmsaModel,
+    tokenizer: PreTrainedTokenizerFast,
+    folder: str | Path,
+    *,
+    name: str,
+    base_name: str,
+    licence: str = "Apache-2.0",
+    card: str | None = None,
+) -> None:
+    """Writes the model folder; a folder that exists is replaced.
+
+    A model whose configuration has its grids on gets the dtypes q4f16, q4 and fp32 over one set of integers; one
+    without grids gets fp32 alone, with its weights stored in f32. base_name: the base model as the model card and
+    config.json name it. card: the text of README.md. Raises ExportError.
+    """
+    folder = Path(folder)
+    if folder.exists() and any(folder.iterdir()) and not (folder / "manifest.json").is_file():
+        raise ExportError(f"{folder} is not empty and not a model folder; choose another one.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Beside its final place, so that a failure leaves an older export as it was.
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
+        written = Path(temporary) / folder.name
+        dtypes = _write_graphs(model, tokenizer, written / "onnx")
+        write_description(written, model, tokenizer, name=name, base_name=base_name, licence=licence, card=card)
+        write_manifest(written, name, dtypes)
+        if folder.exists():
+            shutil.rmtree(folder)
+        shutil.move(written, folder)
+
+
+def _write_graphs(model: GmsaModel, tokenizer: PreTrainedTokenizerFast, onnx_folder: Path) -> tuple[str, ...]:
+    """Writes the graphs and their data; gives the dtypes."""
+    onnx_folder.mkdir(parents=True)
+    model.eval()
+    quantized = model.config.quantization.linear
+    model.set_quantization(False)  # so that the weights are rounded once, as in the forward pass
+    state = state_to_store(model)
+    model.set_quantization(True)
+
+    table_files = DataFiles(onnx_folder, "embed_tokens")
+    table = {TABLE: store_table(state, table_files)}
+    rope: dict[str, np.ndarray] = {}
+    skeletons: dict[str, onnx.ModelProto] = {}
+    stored: dict[str, dict[str, Stored]] = {}
+    for graph_name, part in PARTS.items():
+        skeletons[graph_name], weights = build_stack(model, part, tokenizer)
+        for table_name in ROPE_NAMES:
+            if not np.array_equal(rope.setdefault(table_name, weights[table_name]), weights[table_name]):
+                raise ExportError(f"The rotary tables of the {part} are not those of the other graphs.")
+        stored[graph_name] = store_stack(model, state, weights, DataFiles(onnx_folder, graph_name))
+    rope_files = DataFiles(onnx_folder, "rope")
+    stored_rope = {table_name: rope_files.add(array) for table_name, array in rope.items()}
+
+    config = model.base_config
+    head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    without_cache(skeletons["encoder_model"], "hidden_states")
+    without_cache(skeletons["lsa"], "soft_tokens")
+    with_tied_head(with_last_logits(skeletons["decoder_model_merged"], config.vocab_size, head_size), quantized)
+    skeletons["embed_tokens"] = embedding_graph(skeletons["lsa"], config.hidden_size)
+    stored["embed_tokens"] = {}
+    dtypes = QUANTIZED_DTYPES if quantized else ("fp32",)
+    for dtype in dtypes:
+        for graph_name in GRAPHS:
+            graph = specialise(skeletons[graph_name], stored[graph_name] | stored_rope | table, dtype)
+            graph.graph.name = graph_name
+            onnx.save(graph, onnx_folder / f"{graph_name}{SUFFIXES[dtype]}.onnx")
+    return dtypes

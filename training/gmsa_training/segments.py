@@ -1,0 +1,137 @@
+"""Cutting a text into segments that are encoded independently. The rules, and why, are in docs/segmentation.md;
+the browser applies the same ones (src/segments/), and both read src/segments/vectors.json in their tests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+_WHITE = "\t\n\x0b\x0c\r \u00a0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_WHITE_RUN = re.compile(f"[{_WHITE}]+")
+# A sentence end of CJK text needs no white space after it.
+_CJK_END = re.compile("[。！？][”’」』）]*")
+_SENTENCE_END = re.compile("[.!?…][\"'”’»)\\]]*$")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SLICE = 128  # code points of a slice of an over-long word: at most 4 UTF-8 bytes, so at most 4 tokens, each
+_HASHED = 32  # code points that give a boundary its hash
+_LONGEST_CLOSING = 16  # closing quotes and brackets looked back over, after a sentence end
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One segment: its text and its token ids, without special tokens."""
+
+    text: str
+    ids: list[int]
+
+
+def normalise(text: str) -> str:
+    """Lone surrogates become U+FFFD, every kind of line end becomes a line feed."""
+    return _SURROGATE.sub("\ufffd", text).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def find_boundaries(text: str) -> list[tuple[int, int]]:
+    """(position, level) of every boundary of level 0 or more, in order, for a normalised text."""
+    levels: dict[int, int] = {}
+    for run in _WHITE_RUN.finditer(text):
+        start, end = run.span()
+        if start == 0 or end == len(text):
+            continue
+        newlines = run.group().count("\n")
+        if newlines:
+            level = min(newlines, 2) + 1
+        else:
+            level = int(_SENTENCE_END.search(text, max(0, start - _LONGEST_CLOSING), start) is not None)
+        levels[start] = level
+    for end_mark in _CJK_END.finditer(text):
+        position = end_mark.end()
+        rest = _WHITE_RUN.match(text, position)
+        if (rest.end() if rest else position) < len(text):
+            levels[position] = max(levels.get(position, 0), 1)
+    return sorted(levels.items())
+
+
+def boundary_hash(text: str, position: int) -> int:
+    """FNV-1a (32 bit) over the 32 code points that follow the white space at a boundary."""
+    run = _WHITE_RUN.match(text, position)
+    start = run.end() if run else position
+    value = 2166136261
+    for character in text[start : start + _HASHED]:
+        value = ((value ^ ord(character)) * 16777619) & 0xFFFFFFFF
+    return value
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Text that is never cut further, and the priority of the boundary before it."""
+
+    text: str
+    ids: list[int]
+    level: int
+    hash: int
+
+
+def _pieces(text: str, encode: Callable[[list[str]], list[list[int]]], limit: int) -> list[_Piece]:
+    boundaries = find_boundaries(text)
+
+    def split(marks: list[tuple[int, int]], start: int, end: int) -> list[tuple[int, int, int]]:
+        """(start, end, level of the boundary at start) of the stretches between the marks."""
+        edges = [(start, None), *marks, (end, None)]
+        return [(a, b, level) for (a, level), (b, _) in zip(edges, edges[1:])]
+
+    atoms = split([mark for mark in boundaries if mark[1] >= 1], 0, len(text))
+    pieces: list[_Piece] = []
+
+    def add(start: int, end: int, level: int | None, ids: list[int]) -> None:
+        pieces.append(
+            _Piece(text[start:end], ids, 0 if level is None else level, 0 if level is None else boundary_hash(text, start))
+        )
+
+    for (start, end, level), ids in zip(atoms, encode([text[a:b] for a, b, _ in atoms])):
+        if len(ids) <= limit:
+            add(start, end, level, ids)
+            continue
+        words = split([mark for mark in boundaries if start < mark[0] < end], start, end)
+        for (word_start, word_end, word_level), word_ids in zip(words, encode([text[a:b] for a, b, _ in words])):
+            first_level = level if word_level is None else word_level
+            if len(word_ids) <= limit:
+                add(word_start, word_end, first_level, word_ids)
+                continue
+            marks = [(position, -1) for position in range(word_start + _SLICE, word_end, _SLICE)]
+            slices = split(marks, word_start, word_end)
+            for (a, b, slice_level), slice_ids in zip(slices, encode([text[a:b] for a, b, _ in slices])):
+                add(a, b, first_level if slice_level is None else slice_level, slice_ids)
+    return pieces
+
+
+def cut_segments(text: str, encode: Callable[[list[str]], list[list[int]]], limit: int = 512) -> list[Segment]:
+    """Cuts `text` into segments of at most `limit` tokens.
+
+    `encode` turns a list of strings into their token ids, without special tokens. The texts of the segments, joined,
+    are the normalised text. An empty text has no segments.
+    """
+    text = normalise(text)
+    if not text:
+        return []
+    pieces = _pieces(text, encode, limit)
+    totals = [0]
+    for piece in pieces:
+        totals.append(totals[-1] + len(piece.ids))
+    segments: list[Segment] = []
+    stack = [(0, len(pieces))]
+    while stack:
+        first, last = stack.pop()
+        if totals[last] - totals[first] <= limit or last - first == 1:
+            inside = pieces[first:last]
+            segments.append(
+                Segment("".join(piece.text for piece in inside), [i for piece in inside for i in piece.ids])
+            )
+            continue
+        edges = totals[first] + totals[last]
+        cut = max(
+            range(first + 1, last),
+            key=lambda i: (pieces[i].level, pieces[i].hash, -abs(2 * totals[i] - edges), -i),
+        )
+        stack += [(cut, last), (first, cut)]
+    return segments

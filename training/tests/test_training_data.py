@@ -1,0 +1,83 @@
+import json
+import random
+
+import pytest
+from tiny_run import tiny_config, write_data
+
+from gmsa_training.config import DataConfig
+from gmsa_training.jsonl import DataError, read_jsonl
+from gmsa_training.training_data import ProseSource, QuestionSource, load_training_data
+
+
+def encode(texts):
+    return [[ord(character) for character in text] for text in texts]
+
+
+@pytest.mark.parametrize("name", ["squad.dev.jsonl.gz", "nq.test.jsonl", "prose.heldout.jsonl.gz"])
+def test_files_for_measuring_are_refused(tmp_path, name):
+    for config in (DataConfig(prose=[name]), DataConfig(qa={name: 1.0})):
+        with pytest.raises(DataError, match="for measuring only"):
+            load_training_data(tmp_path, config, encode)
+
+
+def test_validation_paragraphs_are_never_drawn(tmp_path):
+    data = load_training_data(write_data(tmp_path), tiny_config("unused").data, encode)
+    source = data.questions[0][0]
+    kept = {item.passages[0] for item in source.validation}
+    assert len(source.paragraphs) == 35
+    assert source.validation and not kept & (set(source.paragraphs) - kept)
+    assert len(source.validation) == sum(1 + i % 3 for i in range(35, 40))
+
+
+def rows(path, passages, answer):
+    row = {"id": "1", "question": "q?", "answers": [answer], "passages": passages}
+    path.write_text(json.dumps(row) + "\n")
+    return path
+
+
+def test_passages_that_hold_the_answer_survive_the_cut(tmp_path):
+    passages = [{"title": "", "text": f"{i} " + "filler " * 60} for i in range(20)]
+    passages[13]["text"] += "Paris"
+    path = rows(tmp_path / "x.train.jsonl", passages, "Paris")
+    source = QuestionSource(path, DataConfig(max_context_tokens=300))
+    draw = random.Random(0)
+    places = set()
+    for _ in range(40):
+        item = source.draw(draw)
+        held = [i for i, passage in enumerate(item.passages) if "Paris" in passage]
+        assert len(held) == 1 and len(item.passages) < 20
+        places.add(held[0])
+    assert len(places) > 1  # the passages are shuffled
+
+
+def test_a_passage_starts_with_its_title(tmp_path):
+    path = rows(tmp_path / "x.train.jsonl", [{"title": "Rome", "text": "is old"}], "old")
+    assert QuestionSource(path, DataConfig()).draw(random.Random(0)).passages == ["Rome\nis old"]
+
+
+def test_a_file_without_questions_is_refused(tmp_path):
+    path = rows(tmp_path / "x.train.jsonl", [{"title": "", "text": "a"}], "a" * 500)
+    with pytest.raises(DataError, match="no questions"):
+        QuestionSource(path, DataConfig())
+
+
+def test_prose_windows_are_pieces_of_the_documents():
+    texts = ["alpha beta gamma " * 400, "short one"]
+    source = ProseSource(texts)
+    draw = random.Random(0)
+    windows = [source.draw(draw, 64) for _ in range(50)]
+    assert all(any(window in text for text in texts) for window in windows)
+    assert all(len(window) >= 64 * 4 for window in windows if window != "short one")
+
+
+@pytest.mark.parametrize(("line", "message"), [("{bad", "line 2, is not JSON"), ("[1]", "line 2, is not a JSON object")])
+def test_a_malformed_line_is_named(tmp_path, line, message):
+    path = tmp_path / "x.jsonl"
+    path.write_text('{"a": 1}\n' + line + "\n")
+    with pytest.raises(DataError, match=message):
+        list(read_jsonl(path))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(DataError, match="no data file"):
+        list(read_jsonl(tmp_path / "absent.jsonl"))
