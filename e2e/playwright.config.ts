@@ -1,0 +1,34 @@
+import { defineConfig } from '@playwright/test';
+
+const PORT = 4173;
+
+/** A full Chromium: Playwright's headless shell has no WebGPU. `npm test` sets the path. */
+const executablePath = process.env.CHROMIUM_PATH;
+const browser = (args: string[]) => ({
+  launchOptions: { ...(executablePath ? { executablePath } : { channel: 'chromium' }), args },
+});
+
+export default defineConfig({
+  testDir: '.',
+  outputDir: '../test-results',
+  reporter: process.env.CI ? 'line' : 'list',
+  workers: 1, // a model at a time
+  timeout: 600_000, // the real model on one thread of a slow machine
+  expect: { timeout: 15_000 },
+  forbidOnly: Boolean(process.env.CI),
+  use: { baseURL: `http://localhost:${PORT}/`, trace: 'off' },
+  webServer: {
+    command: `node ../scripts/start.mjs --port ${PORT}`,
+    url: `http://localhost:${PORT}/`,
+    timeout: 120_000,
+    reuseExistingServer: false,
+  },
+  projects: [
+    {
+      name: 'webgpu', // on SwiftShader: the same adapter everywhere, and no GPU needed
+      testMatch: '*.webgpu.spec.ts',
+      use: browser(['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']),
+    },
+    { name: 'wasm', testMatch: '*.wasm.spec.ts', use: browser([]) },
+  ],
+});
