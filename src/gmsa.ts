@@ -1,5 +1,5 @@
 // The facade: owns the two workers and no GPU object.
-import type { CompressedContext, CompressedSegment } from './compressed-context.js';
+import type { CompressedContext, CompressedSegment } from './context/compressed-context.js';
 import { type AdapterProbe, chooseRuntime, type Device, type DType, probeAdapter } from './device-choice.js';
 import { GmsaError } from './errors.js';
 import { runJob } from './job.js';

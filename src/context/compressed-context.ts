@@ -1,4 +1,4 @@
-import type { SoftTokenData } from './protocol.js';
+import type { SoftTokenData } from '../protocol.js';
 
 /** One segment of a compressed text. */
 export interface CompressedSegment {
