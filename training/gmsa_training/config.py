@@ -53,6 +53,8 @@ class ModelConfig:
     end_ids: list[int] = field(default_factory=lambda: [2, 0])
     question_template: str = "\n\nQuestion: {question}\nAnswer:"
     restore_instruction: str = "\n\nRestate the text above:"
+    # The answer to a question that the text does not answer; "" for a model that is not trained to say so.
+    refusal: str = "The text does not say."
     encoder_lora: LoraConfig | None = None
     quantization: QuantizationConfig = field(default_factory=QuantizationConfig)
 

@@ -59,6 +59,7 @@ def fixture_model_config() -> ModelConfig:
         default_rate=4,
         segment_length=64,
         window=WINDOW,
+        refusal="",
         quantization=QuantizationConfig(linear=False, embedding=False),
     )
 

@@ -49,7 +49,8 @@ def read_config(folder: Path) -> tuple[ModelConfig, dict]:
     if block.get("format") != 1:
         raise InferenceError(f"{path} has no `gmsa` block of format 1.")
     names = {field.name for field in dataclasses.fields(ModelConfig)}
-    return ModelConfig(**{key: value for key, value in block.items() if key in names}), description
+    fields = {"refusal": ""} | {key: value for key, value in block.items() if key in names}
+    return ModelConfig(**fields), description
 
 
 class OnnxRuntime(Runtime):

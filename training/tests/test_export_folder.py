@@ -13,10 +13,13 @@ import pytest
 from export_models import TEXT, tiny_model
 from transformers import AutoTokenizer
 
+from gmsa_training.config import ModelConfig
 from gmsa_training.export import ExportError, export_model, load_model, model_card
 from gmsa_training.export.__main__ import main
 from gmsa_training.export.external_data import FILE_LIMIT_BYTES, DataFiles
 from gmsa_training.export.model_folder import folder_sizes, write_manifest
+from gmsa_training.export.reload import read_model_config
+from gmsa_training.onnx_runtime import read_config
 
 GRAPHS = {"embed_tokens", "encoder_model", "lsa", "decoder_model_merged"}
 
@@ -114,7 +117,7 @@ def test_config_json_holds_what_a_reader_needs(quantized):
         "licence": "Apache-2.0",
         **{key: value for key, value in dataclasses.asdict(gmsa).items() if key in (
             "encoder_layers", "lsa_layers", "rates", "default_rate", "segment_length", "window", "prefix_ids",
-            "question_template", "restore_instruction", "end_ids",
+            "question_template", "restore_instruction", "refusal", "end_ids",
         )},
     }
 
@@ -212,3 +215,12 @@ def test_a_model_card_without_measurements_says_so(quantized, tmp_path):
     (tmp_path / "card.json").write_text('{"result": []}')
     with pytest.raises(ExportError, match="the key 'result'"):
         model_card(quantized.model, "tiny", "tiny-base", "Apache-2.0", tmp_path / "card.json")
+
+
+def test_the_refusal_is_kept_and_a_model_without_one_reads_back_without_one(plain, tmp_path):
+    assert read_model_config(plain.folder).refusal == read_config(plain.folder)[0].refusal == ModelConfig().refusal
+    config = json.loads((plain.folder / "config.json").read_text())
+    assert config["gmsa"].pop("refusal") == "The text does not say."
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "manifest.json").write_text((plain.folder / "manifest.json").read_text())
+    assert read_model_config(tmp_path).refusal == read_config(tmp_path)[0].refusal == ""

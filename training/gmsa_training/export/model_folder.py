@@ -43,6 +43,7 @@ def describe(model: GmsaModel, base_name: str, licence: str) -> dict[str, Any]:
         "prefix_ids": gmsa.prefix_ids,
         "question_template": gmsa.question_template,
         "restore_instruction": gmsa.restore_instruction,
+        **({"refusal": gmsa.refusal} if gmsa.refusal else {}),
         "end_ids": gmsa.end_ids,
         "licence": licence,
     }
