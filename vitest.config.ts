@@ -38,7 +38,15 @@ export default defineConfig({
         publicDir: false,
         worker: { format: 'es' },
         // Found only once a worker starts; without this Vite would reload the running tests then.
-        optimizeDeps: { include: ['comlink', '@huggingface/transformers', 'onnxruntime-web/webgpu'] },
+        optimizeDeps: {
+          include: [
+            'comlink',
+            '@huggingface/transformers',
+            '@noble/hashes/sha2.js',
+            'idb',
+            'onnxruntime-web/webgpu',
+          ],
+        },
         test: {
           name: 'browser',
           include: ['src/**/*.browser.test.ts'],

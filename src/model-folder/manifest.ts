@@ -17,6 +17,8 @@ export interface Manifest {
   name: string;
   /** Size of every file, by its path within the folder. */
   bytes: ReadonlyMap<string, number>;
+  /** SHA-256 of every file, in lower-case hex, by its path. */
+  sha256: ReadonlyMap<string, string>;
   dtypes: Partial<Record<ConcreteDType, Record<GraphName, GraphFiles>>>;
 }
 
@@ -28,12 +30,17 @@ export function parseManifest(json: unknown, where: string): Manifest {
   if (json.format !== 1)
     throw badModel(where, `manifest.json has format ${json.format}, this version reads 1`);
   const bytes = new Map<string, number>();
+  const sha256 = new Map<string, string>();
   for (const file of json.files as unknown[]) {
     if (!isObject(file) || typeof file.path !== 'string' || !Number.isSafeInteger(file.bytes)) {
       throw badModel(where, 'manifest.json lists a file without path or bytes');
     }
     if (!isInside(file.path)) throw badModel(where, `manifest.json points outside its folder: ${file.path}`);
+    if (typeof file.sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(file.sha256)) {
+      throw badModel(where, `manifest.json gives no SHA-256 of ${file.path}`);
+    }
     bytes.set(file.path, file.bytes as number);
+    sha256.set(file.path, file.sha256);
   }
   const dtypes: Manifest['dtypes'] = {};
   for (const dtype of DTYPES) {
@@ -42,7 +49,7 @@ export function parseManifest(json: unknown, where: string): Manifest {
   }
   if (Object.keys(dtypes).length === 0)
     throw badModel(where, `manifest.json offers none of ${DTYPES.join(', ')}`);
-  return { name: typeof json.name === 'string' ? json.name : where, bytes, dtypes };
+  return { name: typeof json.name === 'string' ? json.name : where, bytes, sha256, dtypes };
 }
 
 function parseGraphs(json: unknown, dtype: string, bytes: ReadonlyMap<string, number>, where: string) {

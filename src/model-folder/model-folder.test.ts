@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { sha256Hex } from '../sha256.js';
 import {
   downloadBytes,
   downloadModelFiles,
@@ -71,7 +72,7 @@ beforeEach(() => {
   const manifest = {
     format: 1,
     name: 'toy',
-    files: [...files].map(([path, content]) => ({ path, bytes: content.length, sha256: '' })),
+    files: [...files].map(([path, content]) => ({ path, bytes: content.length, sha256: sha256Hex(content) })),
     dtypes: {
       fp32: Object.fromEntries(
         GRAPHS.map((name) => [name, { graph: `onnx/${name}.onnx`, data: ['onnx/shared.onnx_data'] }]),
@@ -132,6 +133,7 @@ describe('openModelFolder', () => {
     ['manifest.json', 'no dtype that we know', (m) => (m.dtypes = { q8: {} }), /offers none of/],
     ['manifest.json', 'a graph too few', (m) => delete m.dtypes.fp32.lsa, /no graph lsa for fp32/],
     ['manifest.json', 'a file without a size', (m) => delete m.files[0].bytes, /without path or bytes/],
+    ['manifest.json', 'a file without a hash', (m) => delete m.files[0].sha256, /no SHA-256 of/],
     ['manifest.json', 'a path out of the folder', (m) => (m.files[0].path = '../x'), /outside its folder/],
     [
       'manifest.json',
@@ -180,7 +182,7 @@ describe('downloadModelFiles', () => {
     ['refused by the server', 'onnx/broken.onnx', 'NETWORK'],
   ])('a file that is %s fails the download', async (_, path, code) => {
     change('manifest.json', (m) => {
-      m.files.push({ path, bytes: 10 });
+      m.files.push({ path, bytes: 10, sha256: sha256Hex(path) });
       m.dtypes.fp32.lsa.graph = path;
     });
     await expect(downloadModelFiles(await openModelFolder(base), 'fp32')).rejects.toMatchObject({ code });
@@ -196,7 +198,7 @@ describe('downloadModelFiles', () => {
 
   test('an abort during the download rejects with its reason', async () => {
     change('manifest.json', (m) => {
-      m.files.push({ path: 'onnx/stalls.onnx', bytes: 10 });
+      m.files.push({ path: 'onnx/stalls.onnx', bytes: 10, sha256: sha256Hex('stalls') });
       m.dtypes.fp32.lsa.graph = 'onnx/stalls.onnx';
     });
     const folder = await openModelFolder(base);

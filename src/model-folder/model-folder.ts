@@ -38,7 +38,7 @@ export interface TotalProgress {
   file?: string;
 }
 
-const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json'] as const;
+export const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json'] as const;
 
 /**
  * Reads manifest.json and config.json.
