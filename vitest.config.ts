@@ -41,7 +41,7 @@ export default defineConfig({
         optimizeDeps: {
           include: [
             'comlink',
-            '@huggingface/transformers',
+            '@huggingface/tokenizers',
             '@noble/hashes/sha2.js',
             'idb',
             'onnxruntime-web/webgpu',

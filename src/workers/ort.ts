@@ -1,13 +1,10 @@
-// Worker only. The one ONNX Runtime of a worker: the build that transformers.js uses too, for both devices.
+// Worker only. The one ONNX Runtime of a worker: one build for both devices, the one that transformers.js uses too.
 import * as ort from 'onnxruntime-web/webgpu';
 import type { WasmPaths } from '../protocol.js';
 
 export { InferenceSession, Tensor } from 'onnxruntime-web/webgpu';
 
-/**
- * Call before the first session. transformers.js, when imported, points ONNX Runtime at files on a public CDN; this
- * takes that back, so that the wasm comes from beside the worker or from where the caller said.
- */
+/** Call before the first session. Without paths the wasm comes from beside the worker. */
 export function configureOrt(wasmPaths: WasmPaths | undefined): void {
   ort.env.wasm.wasmPaths = wasmPaths;
   ort.env.logLevel = 'error';

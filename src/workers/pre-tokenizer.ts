@@ -1,5 +1,5 @@
-// transformers.js reads two pre-tokenizers differently from the tokenizers library that trained the model
-// (@huggingface/tokenizers 0.2.0): its Digits knows only 0–9, where the original takes every numeric character (², ½, ٣),
+// @huggingface/tokenizers reads two pre-tokenizers differently from the tokenizers library that trained the model
+// (seen with 0.2.0): its Digits knows only 0–9, where the original takes every numeric character (², ½, ٣),
 // and its ByteLevel uses JavaScript's \s, which has U+FEFF and lacks U+0085. Both can be said by Split, whose patterns it
 // translates rightly.
 
@@ -18,7 +18,7 @@ const split = (regex: string): PreTokenizer => ({
   invert: false,
 });
 
-/** The same tokenizer.json, its pre-tokenizer written so that transformers.js splits as the original does. */
+/** The same tokenizer.json, its pre-tokenizer written so that it splits as the original does. */
 export function withExactPreTokenizer(tokenizer: object): object {
   const { pre_tokenizer } = tokenizer as { pre_tokenizer?: PreTokenizer | null };
   return pre_tokenizer ? { ...tokenizer, pre_tokenizer: exact(pre_tokenizer) } : tokenizer;

@@ -1,15 +1,18 @@
-import { PreTrainedTokenizer, TextStreamer } from '@huggingface/transformers';
+import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { badModel } from '../model-folder/checks.js';
 import type { TokenizerFiles } from '../model-folder/model-folder.js';
 import { withExactPreTokenizer } from './pre-tokenizer.js';
 
+/** What bytes of an unfinished character decode to. */
+const UNFINISHED = '\ufffd';
+
 export class Tokenizer {
-  readonly #tokenizer: PreTrainedTokenizer;
+  readonly #tokenizer: HuggingFaceTokenizer;
 
   /** @throws GmsaError `BAD_MODEL` */
   constructor({ tokenizer, config }: TokenizerFiles) {
     try {
-      this.#tokenizer = new PreTrainedTokenizer(withExactPreTokenizer(tokenizer), config);
+      this.#tokenizer = new HuggingFaceTokenizer(withExactPreTokenizer(tokenizer), config);
     } catch (error) {
       throw badModel('tokenizer.json', 'its tokenizer cannot be used', error);
     }
@@ -17,20 +20,35 @@ export class Tokenizer {
 
   /** Token ids, without special tokens around them. */
   readonly encode = (text: string): number[] =>
-    text === '' ? [] : this.#tokenizer.encode(text, { add_special_tokens: false });
+    text === '' ? [] : this.#tokenizer.encode(text, { add_special_tokens: false }).ids;
+
+  /** Special tokens are left out. */
+  readonly decode = (ids: readonly number[]): string =>
+    ids.length === 0
+      ? ''
+      : this.#tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false });
 
   /**
    * Turns token ids into text as they come, never splitting a character that several tokens make up.
    * @param write called with each piece, in order
    */
   stream(write: (piece: string) => void): { put(id: number): void; end(): void } {
-    const streamer = new TextStreamer(this.#tokenizer, {
-      callback_function: write,
-      skip_special_tokens: true,
-      decode_kwargs: { clean_up_tokenization_spaces: false },
-    });
-    // The streamer prints a prompt, its first `put`, whole.
-    streamer.next_tokens_are_prompt = false;
-    return { put: (id) => streamer.put([[BigInt(id)]]), end: () => streamer.end() };
+    // What is written was decoded behind the tokens before it: some decoders treat the first token differently.
+    let before: number[] = [];
+    let waiting: number[] = [];
+    const flush = (isLast: boolean) => {
+      const text = this.decode([...before, ...waiting]).slice(this.decode(before).length);
+      if (!isLast && (text === '' || text.endsWith(UNFINISHED))) return;
+      if (text !== '') write(text);
+      before = waiting;
+      waiting = [];
+    };
+    return {
+      put: (id) => {
+        waiting.push(id);
+        flush(false);
+      },
+      end: () => flush(true),
+    };
   }
 }

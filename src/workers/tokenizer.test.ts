@@ -1,8 +1,13 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { fixtureSetup } from '../testing/fixture.js';
 import { Tokenizer } from './tokenizer.js';
 
-const tokenizer = new Tokenizer((await fixtureSetup('wasm')).tokenizer);
+const fixture = (file: string) =>
+  JSON.parse(readFileSync(new URL(`../../models/fixture/${file}`, import.meta.url), 'utf8'));
+const tokenizer = new Tokenizer({
+  tokenizer: fixture('tokenizer.json'),
+  config: fixture('tokenizer_config.json'),
+});
 
 function streamed(ids: number[]): string[] {
   const pieces: string[] = [];
@@ -29,6 +34,19 @@ test.each([
 test('text comes while it is generated, not at the end', () => {
   const pieces = streamed(tokenizer.encode('one two three four five six seven'));
   expect(pieces.length).toBeGreaterThan(3);
+});
+
+test('a piece never waits for the word after it', () => {
+  const ids = tokenizer.encode('one two');
+  const pieces: string[] = [];
+  const stream = tokenizer.stream((piece) => pieces.push(piece));
+  for (const id of ids) stream.put(id);
+  expect(pieces.join('')).toBe('one two');
+});
+
+test('bytes that make up no character are written as such at the end', () => {
+  const [first] = tokenizer.encode('雪');
+  expect(streamed([first!])).toEqual(['\ufffd']);
 });
 
 test('no special token is put around a text, and an empty text has no tokens', () => {
