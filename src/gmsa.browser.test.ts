@@ -66,7 +66,10 @@ describe.each(['wasm', 'webgpu'] as const)('on %s', (device) => {
     for await (const piece of first) pieces.push(piece);
     expect(pieces.join('')).toBe(await first.text());
     expect((await first.stats).newTokens).toBe((await first.tokenIds).length);
-    expect((await first.stats).reusedContext).toBe(false);
+    expect(await first.stats).toMatchObject({
+      reusedContext: true, // prefilled while the text was compressed
+      reusedTokens: context.softTokens + 1,
+    });
     const second = gmsa.ask(context, QUESTION, short);
     expect(await second.text()).toBe(await first.text());
     expect((await second.stats).reusedContext).toBe(true);
@@ -76,6 +79,57 @@ describe.each(['wasm', 'webgpu'] as const)('on %s', (device) => {
     expect((await restored.stats).softTokens).toBe(context.softTokens);
     const full = gmsa.askFullText(text, QUESTION, short);
     expect((await full.stats).promptTokens).toBeGreaterThan(context.tokens);
+  });
+
+  test('a question may be asked while the text is compressed, and pays for itself alone', async () => {
+    const text = longText(60);
+    const context = await gmsa.compress(text, { rate: 4, prefill: false });
+    const cold = gmsa.ask(context, QUESTION, short);
+    expect((await cold.stats).reusedTokens).toBe(0);
+
+    const compression = gmsa.compress(text, { rate: 4 });
+    const early = gmsa.ask(compression, QUESTION, short);
+    const restored = gmsa.restore(compression, { maxNewTokens: 4 });
+    const segments: string[] = [];
+    for await (const segment of compression) segments.push(segment.text);
+    expect(segments.join('')).toBe(text);
+    expect(await early.text()).toBe(await cold.text());
+    const { reusedTokens, promptTokens } = await early.stats;
+    expect(reusedTokens).toBe((await compression).softTokens + 1);
+    expect(promptTokens).toBe((await cold.stats).promptTokens - reusedTokens);
+    expect((await restored.stats).softTokens).toBe(context.softTokens);
+  });
+
+  test('questions about a compression keep their order, and let one about a finished context go first', async () => {
+    const ready = await gmsa.compress(longText(4));
+    const order: string[] = [];
+    const note = (name: string) => () => order.push(name);
+    const compression = gmsa.compress(longText(60));
+    await Promise.all([
+      gmsa.ask(compression, QUESTION, short).text().then(note('compression, first')),
+      gmsa.ask(compression, 'Who has a hat?', short).text().then(note('compression, second')),
+      gmsa.ask(ready, QUESTION, short).text().then(note('ready, first')),
+      gmsa.ask(ready, 'Who has a hat?', short).text().then(note('ready, second')),
+    ]);
+    expect(order).toEqual(['ready, first', 'ready, second', 'compression, first', 'compression, second']);
+  });
+
+  test('a question about an aborted compression rejects with the reason, and other questions go on', async () => {
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const compression = gmsa.compress(longText(150), { rate: 8, signal: controller.signal });
+    const stream = gmsa.ask(compression, QUESTION);
+    const ended = gmsa.ask(compression, QUESTION, { signal: AbortSignal.timeout(1) }).text();
+    await expect(ended).rejects.toMatchObject({ name: 'TimeoutError' });
+    for await (const segment of compression) {
+      expect(segment.tokens).toBeGreaterThan(0);
+      controller.abort(reason);
+      break;
+    }
+    await expect(stream.text()).rejects.toBe(reason);
+    await expect(compression).rejects.toBe(reason);
+    await expect(gmsa.ask(compression, QUESTION).text()).rejects.toBe(reason);
+    expect((await gmsa.ask(await gmsa.compress('a'), QUESTION, short).stats).softTokens).toBe(1);
   });
 
   test('the text of one token is compressed and asked about', async () => {
@@ -157,6 +211,18 @@ describe('bad input', () => {
       code: 'BAD_RATE',
       message: expect.stringContaining(String(rate)),
       fix: expect.stringContaining('2, 4, 8'),
+    });
+  });
+
+  test('a question about a compression that fails rejects as it does', async () => {
+    const failing = gmsa.compress('word '.repeat(100_000));
+    await expect(gmsa.ask(failing, QUESTION).text()).rejects.toMatchObject({ code: 'TOO_LONG' });
+    await expect(gmsa.restore(gmsa.compress('')).text()).rejects.toMatchObject({ code: 'BAD_INPUT' });
+  });
+
+  test.each([-1, Number.NaN])('keyValueBudgetBytes %f is BAD_INPUT', async (keyValueBudgetBytes) => {
+    await expect(Gmsa.load(FIXTURE_URL, { keyValueBudgetBytes })).rejects.toMatchObject({
+      code: 'BAD_INPUT',
     });
   });
 

@@ -1,4 +1,6 @@
 // The facade: owns the two workers and no GPU object.
+
+import { type Compression, contextOf, createCompression } from './compression.js';
 import type { CompressedContext, CompressedSegment } from './context/compressed-context.js';
 import { type AdapterProbe, chooseRuntime, type Device, type DType, probeAdapter } from './device-choice.js';
 import { GmsaError } from './errors.js';
@@ -26,6 +28,7 @@ import type {
 } from './protocol.js';
 import { isBlank } from './segments/normalise.js';
 import { createTextStream, type TextStream } from './text-stream.js';
+import { unlessAborted } from './unless-aborted.js';
 import { DEFAULT_NEW_TOKENS } from './window.js';
 import { WorkerHandle } from './worker-handle.js';
 import { startCompressor, startDecoder } from './workers/start.js';
@@ -40,6 +43,11 @@ export interface LoadOptions {
   dtype?: DType;
   signal?: AbortSignal;
   onProgress?: (progress: LoadProgress) => void;
+  /**
+   * Memory for KV caches of contexts, which makes a further question about one cheap; those used longest ago are freed
+   * and prefilled again when asked about. In bytes; 0 keeps none. Default: 512 MiB on WebGPU, 384 MiB on wasm.
+   */
+  keyValueBudgetBytes?: number;
   /** Where ONNX Runtime's wasm is served from; needed only where a bundler did not bring it along. */
   wasmPaths?: WasmPaths;
   /** How to start the workers, for pages whose bundler or origin cannot start them from this module's URL. */
@@ -77,6 +85,11 @@ export interface CompressOptions {
   rate?: number;
   signal?: AbortSignal;
   onProgress?: (progress: CompressProgress) => void;
+  /**
+   * Default true: the decoder prefills each segment while the next ones are compressed, so that the first question need
+   * not wait for it. False saves that work for a text that is only stored.
+   */
+  prefill?: boolean;
 }
 
 export interface GenerateOptions {
@@ -118,7 +131,7 @@ export class Gmsa {
   readonly #hiddenSize: number;
   readonly #contextIds = new WeakMap<CompressedContext, number>();
   readonly #disposal = new AbortController();
-  #nextContextId = 1;
+  #lastContextId = 0;
   #disposed: Promise<void> | undefined;
 
   private constructor({ compressor, decoder, folder, device, dtype, adapter }: Parts) {
@@ -151,8 +164,15 @@ export class Gmsa {
    * @throws GmsaError `MODEL_NOT_FOUND`, `BAD_MODEL`, `NETWORK`, `UNSUPPORTED`, `OUT_OF_MEMORY`, `WORKER_CRASHED`
    */
   static async load(url: string | URL, options: LoadOptions = {}): Promise<Gmsa> {
-    const { signal, onProgress, wasmPaths, workers } = options;
+    const { signal, onProgress, wasmPaths, workers, keyValueBudgetBytes } = options;
     signal?.throwIfAborted();
+    if (keyValueBudgetBytes !== undefined && !(keyValueBudgetBytes >= 0)) {
+      throw new GmsaError(
+        'BAD_INPUT',
+        `keyValueBudgetBytes is ${keyValueBudgetBytes}.`,
+        'Give a number of bytes, 0 to keep no KV cache, or leave it out.',
+      );
+    }
     const wanted = { device: options.device ?? 'auto', dtype: options.dtype ?? 'auto' };
     const [folder, adapter] = await Promise.all([
       openModelFolder(url, signal),
@@ -187,7 +207,14 @@ export class Gmsa {
         runJob<SessionEvent, void>(
           (port) =>
             decoder.guard(
-              decoder.remote.load({ ...setup, graphs: { embed_tokens, decoder_model_merged } }, port),
+              decoder.remote.load(
+                {
+                  ...setup,
+                  graphs: { embed_tokens, decoder_model_merged },
+                  ...(keyValueBudgetBytes === undefined ? {} : { keyValueBudgetBytes }),
+                },
+                port,
+              ),
             ),
           onSession,
           signal,
@@ -204,14 +231,22 @@ export class Gmsa {
   }
 
   /**
-   * Compresses a text into soft tokens.
+   * Compresses a text into soft tokens. The decoder prefills each segment as it is finished, unless `prefill` is false.
    * @param text cut into segments, which are encoded independently
-   * @throws GmsaError `BAD_INPUT` (nothing but white space), `BAD_RATE`, `TOO_LONG` (before anything is encoded),
+   *
+   * Rejects with GmsaError `BAD_INPUT` (nothing but white space), `BAD_RATE`, `TOO_LONG` (before anything is encoded),
    *   `DEVICE_LOST`, `OUT_OF_MEMORY`, `WORKER_CRASHED`, `DISPOSED`
    */
-  async compress(text: string, options: CompressOptions = {}): Promise<CompressedContext> {
+  compress(text: string, options: CompressOptions = {}): Compression {
+    return createCompression((push) => this.#compress(text, options, push));
+  }
+
+  async #compress(
+    text: string,
+    { rate = this.model.defaultRate, signal, onProgress, prefill = true }: CompressOptions,
+    push: (segment: CompressedSegment) => void,
+  ): Promise<CompressedContext> {
     this.#checkAlive();
-    const { rate = this.model.defaultRate, signal, onProgress } = options;
     signal?.throwIfAborted();
     checkText(text, 'text');
     if (!this.model.rates.includes(rate)) {
@@ -223,6 +258,7 @@ export class Gmsa {
     }
     const started = performance.now();
     const segments: CompressedSegment[] = [];
+    const contextId = this.#newContextId();
     const progress: CompressProgress = {
       status: 'compress',
       segments: 0,
@@ -235,18 +271,26 @@ export class Gmsa {
         progress.totalSegments = event.totalSegments;
         progress.totalTokens = event.totalTokens;
       } else {
-        segments.push(Object.freeze(event.segment));
+        const segment = Object.freeze(event.segment);
+        if (prefill) this.#prefill(contextId, segments.length, segment);
+        segments.push(segment);
+        push(segment);
         progress.segments += 1;
         progress.tokens += event.segment.tokens;
       }
       onProgress?.({ ...progress });
     };
-    await this.#run<CompressEvent, void>(
-      (port) => this.#compressor.guard(this.#compressor.remote.compress(text, rate, port)),
-      onEvent,
-      signal,
-    );
-    return Object.freeze({
+    try {
+      await this.#run<CompressEvent, void>(
+        (port) => this.#compressor.guard(this.#compressor.remote.compress(text, rate, port)),
+        onEvent,
+        signal,
+      );
+    } catch (error) {
+      if (segments.length > 0) this.#forget(contextId);
+      throw error;
+    }
+    const context: CompressedContext = Object.freeze({
       modelName: this.model.name,
       rate,
       hiddenSize: this.#hiddenSize,
@@ -255,36 +299,44 @@ export class Gmsa {
       segments: Object.freeze(segments),
       stats: Object.freeze({ ms: performance.now() - started }),
     });
+    this.#contextIds.set(context, contextId);
+    return context;
   }
 
   /**
-   * Answers a question about a compressed text. The first question prefills the context, which is then kept for a
-   * while: a further question prefills itself alone.
+   * Answers a question about a compressed text. What the decoder has not prefilled yet it prefills now, and keeps it for
+   * a while (`keyValueBudgetBytes`): a further question prefills itself alone.
+   *
+   * Questions are answered one after the other, in the order in which they are asked. One about a compression that is
+   * still running takes its place when the last segment is there, and rejects as the compression does.
    *
    * The stream rejects with GmsaError `BAD_INPUT`, `TOO_LONG`, `DEVICE_LOST`, `OUT_OF_MEMORY`, `WORKER_CRASHED` or
    * `DISPOSED`.
    */
-  ask(context: CompressedContext, question: string, options: AskOptions = {}): TextStream {
-    return this.#generate(options, (port) => {
+  ask(context: CompressedContext | Compression, question: string, options: AskOptions = {}): TextStream {
+    return this.#generate(context, options, () => {
       checkText(question, 'question');
-      const request = this.#request(context);
-      return this.#decoder.remote.ask(request, question, answerLength(options), port);
+      const length = answerLength(options);
+      return (port, ready) => this.#decoder.remote.ask(this.#request(ready), question, length, port);
     });
   }
 
   /** Writes the text back from its soft tokens, segment by segment: what survived. Rejects as `ask` does. */
-  restore(context: CompressedContext, options: GenerateOptions = {}): TextStream {
-    return this.#generate(options, (port) =>
-      this.#decoder.remote.restore(this.#request(context), options.maxNewTokens, port),
+  restore(context: CompressedContext | Compression, options: GenerateOptions = {}): TextStream {
+    return this.#generate(
+      context,
+      options,
+      () => (port, ready) => this.#decoder.remote.restore(this.#request(ready), options.maxNewTokens, port),
     );
   }
 
   /** Answers from the uncompressed text through the same decoder, for comparison. Rejects as `ask` does. */
   askFullText(text: string, question: string, options: AskOptions = {}): TextStream {
-    return this.#generate(options, (port) => {
+    return this.#generate(undefined, options, () => {
       checkText(text, 'text');
       checkText(question, 'question');
-      return this.#decoder.remote.askFullText(text, question, answerLength(options), port);
+      const length = answerLength(options);
+      return (port) => this.#decoder.remote.askFullText(text, question, length, port);
     });
   }
 
@@ -322,13 +374,21 @@ export class Gmsa {
     onEvent: (event: E) => void,
     signal: AbortSignal | undefined,
   ): Promise<R> {
-    const both = signal ? AbortSignal.any([signal, this.#disposal.signal]) : this.#disposal.signal;
-    return runJob(start, onEvent, both);
+    return runJob(start, onEvent, this.#untilDisposed(signal));
   }
 
-  #generate(
+  #untilDisposed(signal: AbortSignal | undefined): AbortSignal {
+    return signal ? AbortSignal.any([signal, this.#disposal.signal]) : this.#disposal.signal;
+  }
+
+  /**
+   * @param target what it is about; waited for if it is still being compressed
+   * @param prepare checks the input before that, and gives the call to the worker
+   */
+  #generate<C extends CompressedContext | undefined>(
+    target: C | Compression,
     { signal, maxNewTokens }: GenerateOptions,
-    start: (port: MessagePort) => Promise<GenerationResult>,
+    prepare: () => (port: MessagePort, context: C) => Promise<GenerationResult>,
   ): TextStream {
     return createTextStream(async (push) => {
       this.#checkAlive();
@@ -339,8 +399,29 @@ export class Gmsa {
           'Give a positive integer, or leave it out.',
         );
       }
-      return this.#run<TextEvent, GenerationResult>((port) => this.#decoder.guard(start(port)), push, signal);
+      const start = prepare();
+      const context = await unlessAborted(contextOf(target), this.#untilDisposed(signal));
+      return this.#run<TextEvent, GenerationResult>(
+        (port) => this.#decoder.guard(start(port, context)),
+        push,
+        signal,
+      );
     });
+  }
+
+  /** Lets the decoder begin with a segment. What fails here shows, or is made good, when a question is asked. */
+  #prefill(contextId: number, index: number, { tokens, softTokens, data }: CompressedSegment): void {
+    const segments = [{ tokens, softTokens, data }];
+    this.#decoder.guard(this.#decoder.remote.append(contextId, index, segments)).catch(() => {});
+  }
+
+  #forget(contextId: number): void {
+    this.#decoder.guard(this.#decoder.remote.forget(contextId)).catch(() => {});
+  }
+
+  #newContextId(): number {
+    this.#lastContextId += 1;
+    return this.#lastContextId;
   }
 
   #request(context: CompressedContext): ContextRequest {
@@ -353,8 +434,7 @@ export class Gmsa {
     }
     let contextId = this.#contextIds.get(context);
     if (contextId === undefined) {
-      contextId = this.#nextContextId;
-      this.#nextContextId += 1;
+      contextId = this.#newContextId();
       this.#contextIds.set(context, contextId);
     }
     const segments = context.segments.map(({ tokens, softTokens, data }) => ({ tokens, softTokens, data }));

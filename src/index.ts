@@ -1,3 +1,4 @@
+export type { Compression } from './compression.js';
 export type { CompressedContext, CompressedSegment } from './context/compressed-context.js';
 export type { Device, DType } from './device-choice.js';
 export { GmsaError, type GmsaErrorCode } from './errors.js';

@@ -75,7 +75,7 @@ const sleeping: (() => void)[] = [];
 sleeper.onmessage = () => sleeping.shift()?.();
 
 /** A turn of the event loop; setTimeout would wait 4 ms when nested. On wasm nothing else lets messages in. */
-function nextTask(): Promise<void> {
+export function nextTask(): Promise<void> {
   return new Promise((resolve) => {
     sleeping.push(resolve);
     wake.postMessage(null);

@@ -34,6 +34,8 @@ export interface CompressorSetup extends WorkerSetup {
 
 export interface DecoderSetup extends WorkerSetup {
   graphs: Record<'embed_tokens' | 'decoder_model_merged', GraphBlobs>;
+  /** For the KV caches that are kept; unset: a default of the device. */
+  keyValueBudgetBytes?: number;
 }
 
 /** The graph whose session is being created. */
@@ -87,6 +89,9 @@ export interface GenerationStats {
   /** Mean over the tokens after the first. */
   msPerToken: number;
   ms: number;
+  /** Positions of prefix and soft tokens whose KV cache was there: kept, or prefilled while the text was compressed. */
+  reusedTokens: number;
+  /** Whether all of them were. */
   reusedContext: boolean;
   stoppedBy: 'end' | 'length';
 }
@@ -108,6 +113,10 @@ export interface AnswerLength {
 
 export interface DecoderApi {
   load(setup: DecoderSetup, port: MessagePort): Promise<void>;
+  /** Prefills segments of a context that is still being compressed; `first`: index of the first one. */
+  append(contextId: number, first: number, segments: ContextSegment[]): Promise<void>;
+  /** Frees what is kept of a context. */
+  forget(contextId: number): Promise<void>;
   ask(
     context: ContextRequest,
     question: string,

@@ -1,4 +1,4 @@
-import { deferred } from './deferred.js';
+import { growingList } from './growing-list.js';
 import type { GenerationResult, GenerationStats } from './protocol.js';
 
 /**
@@ -17,40 +17,18 @@ export interface TextStream extends AsyncIterable<string> {
 export function createTextStream(
   generate: (push: (piece: string) => void) => Promise<GenerationResult>,
 ): TextStream {
-  const pieces: string[] = [];
-  let wake = deferred<void>();
-  let ended = false;
-  const tell = () => {
-    wake.resolve();
-    wake = deferred<void>();
-  };
-  const result = generate((piece) => {
-    pieces.push(piece);
-    tell();
-  }).finally(() => {
-    ended = true;
-    tell();
-  });
-  result.catch(() => {}); // whoever looks at the stream gets the error; nobody need look
-
+  const pieces = growingList(generate);
   return {
-    async *[Symbol.asyncIterator]() {
-      for (let next = 0; ; ) {
-        while (next < pieces.length) yield pieces[next++]!;
-        if (ended) break;
-        await wake.promise;
-      }
-      await result;
-    },
+    [Symbol.asyncIterator]: () => pieces[Symbol.asyncIterator](),
     async text() {
-      await result;
-      return pieces.join('');
+      await pieces.result;
+      return pieces.items.join('');
     },
     get stats() {
-      return result.then(({ stats }) => stats);
+      return pieces.result.then(({ stats }) => stats);
     },
     get tokenIds() {
-      return result.then(({ tokenIds }) => tokenIds);
+      return pieces.result.then(({ tokenIds }) => tokenIds);
     },
   };
 }

@@ -65,6 +65,12 @@ export class DecoderGraph {
     await this.#decoder.release().catch(() => {});
   }
 
+  /** Of a KV cache. */
+  get cacheBytesPerPosition(): number {
+    const { keyValueHeads, headDim, layers } = this.#config;
+    return 2 * layers * keyValueHeads * headDim * (this.#decoder.floatType === 'float16' ? 2 : 4);
+  }
+
   /** No positions. */
   emptyCache(): KeyValueCache {
     const { keyValueHeads, headDim, layers } = this.#config;

@@ -30,7 +30,8 @@ beforeAll(async () => {
   await compressor.dispose();
 });
 
-const create = async (device: ConcreteDevice) => Decoder.create(await fixtureSetup(device), () => {});
+const create = async (device: ConcreteDevice, budget: { keyValueBudgetBytes?: number } = {}) =>
+  Decoder.create({ ...(await fixtureSetup(device)), ...budget }, () => {});
 
 async function run(work: (job: ReturnType<typeof testJob<TextEvent>>['job']) => Promise<GenerationResult>) {
   const { job, events } = testJob<TextEvent>();
@@ -55,8 +56,8 @@ describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
     const softTokens = segments.reduce((sum, segment) => sum + segment.softTokens, 0);
     expect(second.tokenIds).toEqual(first.tokenIds);
     expect(second.text).toBe(first.text);
-    expect(first.stats).toMatchObject({ reusedContext: false, softTokens });
-    expect(second.stats).toMatchObject({ reusedContext: true, softTokens });
+    expect(first.stats).toMatchObject({ reusedContext: false, reusedTokens: 0, softTokens });
+    expect(second.stats).toMatchObject({ reusedContext: true, reusedTokens: softTokens + 1, softTokens });
     expect(first.stats.promptTokens - second.stats.promptTokens).toBe(softTokens + 1); // the prefix
   });
 
@@ -65,7 +66,7 @@ describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
     const first = await ask(context);
     await ask(context, 'Who has a much longer question than the one before it, and why?');
     expect((await ask(context)).tokenIds).toEqual(first.tokenIds);
-    for (let i = 0; i < 5; i += 1) await ask(freshContext(), QUESTION, { minNewTokens: 0, maxNewTokens: 1 });
+    await decoder.forget(context.contextId);
     const forgotten = await ask(context);
     expect(forgotten.stats.reusedContext).toBe(false);
     expect(forgotten.tokenIds).toEqual(first.tokenIds);
@@ -78,6 +79,68 @@ describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
     expect(together.map(({ tokenIds }) => tokenIds)).toEqual(
       [alone[0]!, alone[1]!, alone[0]!].map(({ tokenIds }) => tokenIds),
     );
+  });
+
+  test('answers come in the order in which they are asked, prefill included', async () => {
+    const order: string[] = [];
+    const asking = (name: string, context: ContextRequest) => ask(context).then(() => order.push(name));
+    const kept = freshContext();
+    await ask(kept);
+    await Promise.all([
+      asking('first', freshContext()),
+      asking('second', kept),
+      asking('third', freshContext()),
+    ]);
+    expect(order).toEqual(['first', 'second', 'third']);
+  });
+
+  test('segments appended as they are finished give the same answer, and leave the question alone to pay for', async () => {
+    const alone = await ask(freshContext());
+    const context = freshContext();
+    segments.forEach((segment, i) => void decoder.append(context.contextId, i, [segment]));
+    const { tokenIds, stats } = await ask(context);
+    expect(tokenIds).toEqual(alone.tokenIds);
+    expect(stats).toMatchObject({ reusedContext: true, reusedTokens: stats.softTokens + 1 });
+    expect(stats.promptTokens).toBe(alone.stats.promptTokens - stats.reusedTokens);
+  });
+
+  test('a question prefills the segments that are missing, whichever they are', async () => {
+    const alone = await ask(freshContext());
+    const started = freshContext();
+    await decoder.append(started.contextId, 0, segments.slice(0, 2));
+    const first = await ask(started);
+    expect(first.tokenIds).toEqual(alone.tokenIds);
+    const begun = segments[0]!.softTokens + segments[1]!.softTokens + 1;
+    expect(first.stats).toMatchObject({ reusedContext: false, reusedTokens: begun });
+
+    const beheaded = freshContext();
+    await decoder.append(beheaded.contextId, 2, segments.slice(2));
+    const second = await ask(beheaded);
+    expect(second.tokenIds).toEqual(alone.tokenIds);
+    expect(second.stats).toMatchObject({ reusedContext: false, reusedTokens: 0 });
+  });
+
+  test('contexts beyond the budget are prefilled again, with the same answer', async () => {
+    const context = freshContext();
+    const softTokens = segments.reduce((sum, segment) => sum + segment.softTokens, 0);
+    const { layers, keyValueHeads, headDim } = (await fixtureSetup(device)).config;
+    const keyValueBudgetBytes = (softTokens + 1) * 2 * layers * keyValueHeads * headDim * 4; // f32; one context
+    const tight = await create(device, { keyValueBudgetBytes });
+    const small = await create(device, { keyValueBudgetBytes: keyValueBudgetBytes - 1 });
+    const askOf = (one: Decoder, about: ContextRequest) => run((job) => one.ask(about, QUESTION, SIZE, job));
+    try {
+      const first = await askOf(tight, context);
+      expect((await askOf(tight, context)).stats.reusedContext).toBe(true);
+      await askOf(tight, freshContext());
+      const evicted = await askOf(tight, context);
+      expect(evicted.stats.reusedContext).toBe(false);
+      expect(evicted.tokenIds).toEqual(first.tokenIds);
+      await askOf(small, context);
+      expect((await askOf(small, context)).stats.reusedContext).toBe(false);
+    } finally {
+      await tight.dispose();
+      await small.dispose();
+    }
   });
 
   test('a restoration is that of each segment, in order', async () => {
@@ -189,6 +252,23 @@ describe('resources', () => {
     for (let i = 0; i < 3; i += 1) await run((job) => decoder.ask(context, QUESTION, SIZE, job));
     expect(live.labels().length).toBeLessThanOrEqual(before);
     await decoder.dispose();
+    await decoder.dispose();
+    expect(live.labels()).toEqual([]);
+  });
+
+  test('a forgotten context is freed, even while it is prefilled', async () => {
+    live = countLiveBuffers();
+    const decoder = await create('webgpu');
+    const rounds = async () => {
+      const { contextId } = freshContext();
+      const prefills = segments.map((segment, i) => decoder.append(contextId, i, [segment]).catch(() => {}));
+      const last = decoder.forget(contextId);
+      await Promise.all([...prefills, last]);
+      return live.labels().length;
+    };
+    await rounds();
+    const before = await rounds();
+    for (let i = 0; i < 5; i += 1) expect(await rounds()).toBeLessThanOrEqual(before);
     await decoder.dispose();
     expect(live.labels()).toEqual([]);
   });

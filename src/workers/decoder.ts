@@ -1,22 +1,23 @@
-// Worker only. Soft tokens → text. Keeps the KV caches of the contexts asked about last, so that a further question
-// pays for the question alone.
+// Worker only. Soft tokens → text, one call after the other, in the order in which they come.
 import { GmsaError } from '../errors.js';
-import type { Job } from '../job.js';
+import { type Job, nextTask } from '../job.js';
 import type { ModelConfig } from '../model-folder/model-config.js';
 import type {
   AnswerLength,
   ContextRequest,
+  ContextSegment,
   DecoderSetup,
   GenerationResult,
-  SoftTokenData,
+  GenerationStats,
   TextEvent,
 } from '../protocol.js';
 import { normalise } from '../segments/normalise.js';
 import { checkFits } from '../window.js';
-import { DecoderGraph } from './decoder-graph.js';
+import { Contexts } from './contexts.js';
+import { type Checkpoint, DecoderGraph } from './decoder-graph.js';
 import { Engine } from './engine.js';
 import { type Generated, generate } from './generate.js';
-import { ContextCaches, type KeyValueCache } from './key-value-cache.js';
+import type { KeyValueCache } from './key-value-cache.js';
 import { Tokenizer } from './tokenizer.js';
 import { trimmed } from './trimmed.js';
 
@@ -30,18 +31,18 @@ export class Decoder {
   readonly #tokenizer: Tokenizer;
   readonly #config: ModelConfig;
   readonly #graph: DecoderGraph;
-  readonly #contexts: ContextCaches;
-  #prefix: KeyValueCache | undefined;
+  readonly #contexts: Contexts;
   /** One generation at a time: each holds a cache, and together they would finish no sooner. */
   #turn: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
-  private constructor(engine: Engine, tokenizer: Tokenizer, config: ModelConfig, graph: DecoderGraph) {
+  private constructor(engine: Engine, tokenizer: Tokenizer, setup: DecoderSetup, graph: DecoderGraph) {
+    const { config, device, keyValueBudgetBytes } = setup;
     this.#engine = engine;
     this.#tokenizer = tokenizer;
     this.#config = config;
     this.#graph = graph;
-    this.#contexts = new ContextCaches(config.window);
+    this.#contexts = new Contexts(graph, config.prefixIds, device, keyValueBudgetBytes);
   }
 
   /**
@@ -54,11 +55,29 @@ export class Decoder {
     const engine = await Engine.create(setup.device, setup.wasmPaths);
     try {
       const graph = await DecoderGraph.create(engine, setup, onSession);
-      return new Decoder(engine, tokenizer, setup.config, graph);
+      return new Decoder(engine, tokenizer, setup, graph);
     } catch (error) {
       engine.dispose();
       throw error;
     }
+  }
+
+  /**
+   * Prefills segments of a context that is still being compressed, together with all others of it that have arrived
+   * when its turn comes. A context whose earlier segments are not kept is left to the question.
+   * @param first index of the first one
+   */
+  append(contextId: number, first: number, segments: readonly ContextSegment[]): Promise<void> {
+    this.#contexts.arrive(contextId, first, segments);
+    return this.#inTurn('prefilling the context', nextTask, () =>
+      this.#contexts.prefillArrived(contextId, nextTask),
+    );
+  }
+
+  /** Stops prefilling a context and frees what is kept of it. */
+  forget(contextId: number): Promise<void> {
+    this.#contexts.cancel(contextId);
+    return this.#inTurn('freeing a context', nextTask, async () => this.#contexts.drop(contextId));
   }
 
   /**
@@ -71,27 +90,21 @@ export class Decoder {
     length: AnswerLength,
     job: TextJob,
   ): Promise<GenerationResult> {
-    return this.#inTurn('answering the question', job, async () => {
+    return this.#inTurn('answering the question', job.checkpoint, async () => {
       const started = performance.now();
       const promptIds = this.#questionIds(question);
       const segmentTokens = context.segments.map(({ tokens }) => tokens);
       const others = this.#config.prefixIds.length + promptIds.length + length.maxNewTokens;
       checkFits({ segmentTokens, rate: context.rate, others }, this.#config);
 
-      let cache = this.#contexts.get(context.contextId);
-      const reusedContext = cache !== undefined;
-      if (!cache) {
-        cache = await this.#prefill(
-          context.segments.map(({ data }) => data),
-          job,
-        );
-        this.#contexts.put(context.contextId, cache);
-      }
-      const generated = await this.#write(cache, promptIds, length, job, trimmed);
-      return result(started, [generated], {
-        promptTokens: promptIds.length + (reusedContext ? 0 : cache.length),
-        softTokens: cache.length - this.#config.prefixIds.length,
-        reusedContext,
+      return this.#contexts.use(context, job.checkpoint, async (cache, reusedTokens) => {
+        const generated = await this.#write(cache, promptIds, length, job, trimmed);
+        return result(started, [generated], {
+          promptTokens: cache.length - reusedTokens + promptIds.length,
+          softTokens: cache.length - this.#config.prefixIds.length,
+          reusedTokens,
+          reusedContext: reusedTokens === cache.length,
+        });
       });
     });
   }
@@ -102,16 +115,17 @@ export class Decoder {
     maxNewTokens: number | undefined,
     job: TextJob,
   ): Promise<GenerationResult> {
-    return this.#inTurn('restoring the text', job, async () => {
+    return this.#inTurn('restoring the text', job.checkpoint, async () => {
       const started = performance.now();
       const promptIds = this.#tokenizer.encode(this.#config.restoreInstruction);
       const generated: Generated[] = [];
       let promptTokens = 0;
-      for (const { tokens, data } of context.segments) {
+      for (const segment of context.segments) {
+        const { tokens } = segment;
         const most = maxNewTokens ?? tokens + RESTORE_MARGIN;
         const others = this.#config.prefixIds.length + promptIds.length + most;
         checkFits({ segmentTokens: [tokens], rate: context.rate, others }, this.#config);
-        const cache = await this.#prefill([data], job);
+        const cache = await this.#contexts.prefillAlone(segment, job.checkpoint);
         try {
           generated.push(await this.#write(cache, promptIds, { minNewTokens: 0, maxNewTokens: most }, job));
           promptTokens += cache.length + promptIds.length;
@@ -120,13 +134,13 @@ export class Decoder {
         }
       }
       const softTokens = context.segments.reduce((sum, segment) => sum + segment.softTokens, 0);
-      return result(started, generated, { promptTokens, softTokens, reusedContext: false });
+      return result(started, generated, { promptTokens, softTokens, reusedTokens: 0, reusedContext: false });
     });
   }
 
   /** The original prompt: the text itself in place of its soft tokens. */
   askFullText(text: string, question: string, length: AnswerLength, job: TextJob): Promise<GenerationResult> {
-    return this.#inTurn('answering from the full text', job, async () => {
+    return this.#inTurn('answering from the full text', job.checkpoint, async () => {
       const started = performance.now();
       const { prefixIds, window } = this.#config;
       const promptIds = [
@@ -146,6 +160,7 @@ export class Decoder {
       return result(started, [generated], {
         promptTokens: promptIds.length,
         softTokens: 0,
+        reusedTokens: 0,
         reusedContext: false,
       });
     });
@@ -157,14 +172,13 @@ export class Decoder {
     this.#disposed = true;
     await this.#turn;
     this.#contexts.dispose();
-    this.#prefix?.dispose();
     await this.#graph.release();
     this.#engine.dispose();
   }
 
-  #inTurn<T>(doing: string, job: TextJob, work: () => Promise<T>): Promise<T> {
+  #inTurn<T>(doing: string, checkpoint: Checkpoint, work: () => Promise<T>): Promise<T> {
     const result = this.#turn
-      .then(() => job.checkpoint())
+      .then(checkpoint)
       .then(work)
       .catch((error: unknown) => {
         throw this.#engine.explain(error, doing);
@@ -178,16 +192,6 @@ export class Decoder {
     return this.#tokenizer.encode(
       this.#config.questionTemplate.replace('{question}', () => normalise(question)),
     );
-  }
-
-  /** Prefix and soft tokens; the caller disposes the cache. */
-  async #prefill(parts: readonly SoftTokenData[], job: TextJob): Promise<KeyValueCache> {
-    if (!this.#prefix) {
-      const empty = this.#graph.emptyCache();
-      this.#prefix = (await this.#graph.appendTokens(empty, this.#config.prefixIds, job.checkpoint)).cache;
-    }
-    const step = await this.#graph.appendSoftTokens(this.#prefix, joined(parts), job.checkpoint);
-    return step.cache;
   }
 
   async #write(
@@ -209,22 +213,10 @@ export class Decoder {
   }
 }
 
-/** One after the other. All are of the same type: they come from one compressor. */
-function joined(parts: readonly SoftTokenData[]): SoftTokenData {
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const whole = parts[0] instanceof Uint16Array ? new Uint16Array(length) : new Float32Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
-
 function result(
   started: number,
   generated: readonly Generated[],
-  prompt: { promptTokens: number; softTokens: number; reusedContext: boolean },
+  prompt: Pick<GenerationStats, 'promptTokens' | 'softTokens' | 'reusedTokens' | 'reusedContext'>,
 ): GenerationResult {
   const tokenIds = generated.flatMap((one) => one.tokenIds);
   const steps = generated.reduce(

@@ -18,6 +18,8 @@ const api: DecoderApi = {
     }).catch((error: unknown) => {
       throw toGmsaError(error, 'loading the decoder');
     }),
+  append: (contextId, first, segments) => decoder!.append(contextId, first, segments),
+  forget: (contextId) => decoder!.forget(contextId),
   ask: (context, question, length, port) =>
     generation(port, (job) => decoder!.ask(context, question, length, job)),
   restore: (context, maxNewTokens, port) =>
