@@ -5,6 +5,7 @@ export type GmsaErrorCode =
   | 'BAD_RATE'
   | 'MODEL_NOT_FOUND'
   | 'BAD_MODEL'
+  | 'CORRUPT_FILE'
   | 'NETWORK'
   | 'UNSUPPORTED'
   | 'DEVICE_LOST'

@@ -5,14 +5,11 @@ import type { CompressedContext, CompressedSegment } from './context/compressed-
 import { type AdapterProbe, chooseRuntime, type Device, type DType, probeAdapter } from './device-choice.js';
 import { GmsaError } from './errors.js';
 import { runJob } from './job.js';
-import type { ConcreteDType } from './model-folder/manifest.js';
-import {
-  downloadBytes,
-  downloadModelFiles,
-  type ModelFolder,
-  openModelFolder,
-  type TotalProgress,
-} from './model-folder/model-folder.js';
+import type { CacheOption } from './model-folder/file-store.js';
+import { type ConcreteDType, downloadBytes } from './model-folder/manifest.js';
+import { downloadModelFiles } from './model-folder/model-files.js';
+import { type ModelFolder, openModelFolder } from './model-folder/model-folder.js';
+import type { DownloadProgress } from './model-folder/progress.js';
 import type {
   AdapterDescription,
   AnswerLength,
@@ -33,8 +30,8 @@ import { DEFAULT_NEW_TOKENS } from './window.js';
 import { WorkerHandle } from './worker-handle.js';
 import { startCompressor, startDecoder } from './workers/start.js';
 
-/** Progress of loading: the download, then each session as its creation begins, then ready. */
-export type LoadProgress = TotalProgress | { status: 'session'; name: string } | { status: 'ready' };
+/** Progress of loading: the files, then each session as its creation begins, then ready. */
+export type LoadProgress = DownloadProgress | { status: 'session'; name: string } | { status: 'ready' };
 
 export interface LoadOptions {
   /** Default 'auto': WebGPU if there is a real GPU, else wasm. */
@@ -48,6 +45,11 @@ export interface LoadOptions {
    * and prefilled again when asked about. In bytes; 0 keeps none. Default: 512 MiB on WebGPU, 384 MiB on wasm.
    */
   keyValueBudgetBytes?: number;
+  /**
+   * Where the model's files are kept for the next visit. Default: the Cache API, or memory where there is none; false:
+   * nowhere.
+   */
+  cache?: CacheOption;
   /** Where ONNX Runtime's wasm is served from; needed only where a bundler did not bring it along. */
   wasmPaths?: WasmPaths;
   /** How to start the workers, for pages whose bundler or origin cannot start them from this module's URL. */
@@ -161,7 +163,8 @@ export class Gmsa {
   /**
    * Downloads a model and starts the workers.
    * @param url a model folder (docs/model-format.md), relative to the page or absolute
-   * @throws GmsaError `MODEL_NOT_FOUND`, `BAD_MODEL`, `NETWORK`, `UNSUPPORTED`, `OUT_OF_MEMORY`, `WORKER_CRASHED`
+   * @throws GmsaError `MODEL_NOT_FOUND`, `BAD_MODEL`, `CORRUPT_FILE`, `NETWORK`, `UNSUPPORTED`, `OUT_OF_MEMORY`,
+   *   `WORKER_CRASHED`
    */
   static async load(url: string | URL, options: LoadOptions = {}): Promise<Gmsa> {
     const { signal, onProgress, wasmPaths, workers, keyValueBudgetBytes } = options;
@@ -175,7 +178,7 @@ export class Gmsa {
     }
     const wanted = { device: options.device ?? 'auto', dtype: options.dtype ?? 'auto' };
     const [folder, adapter] = await Promise.all([
-      openModelFolder(url, signal),
+      openModelFolder(url, { signal, cache: options.cache }),
       wanted.device === 'wasm' ? undefined : probeAdapter(),
     ]);
     const offered = Object.keys(folder.manifest.dtypes) as ConcreteDType[];
@@ -188,10 +191,7 @@ export class Gmsa {
     );
     const decoder = new WorkerHandle<DecoderApi>((workers?.decoder ?? startDecoder)(), 'decoder');
     try {
-      const { graphs, tokenizer } = await downloadModelFiles(folder, dtype, {
-        ...(signal ? { signal } : {}),
-        ...(onProgress ? { onProgress } : {}),
-      });
+      const { graphs, tokenizer } = await downloadModelFiles(folder, dtype, { signal, onProgress });
       const { embed_tokens, encoder_model, lsa, decoder_model_merged } = graphs;
       const setup = { device, config: folder.config, tokenizer, ...(wasmPaths ? { wasmPaths } : {}) };
       const onSession = ({ name }: SessionEvent) => onProgress?.({ status: 'session', name });

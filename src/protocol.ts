@@ -2,7 +2,7 @@
 // goes over a MessagePort of its own (job.ts), which keeps the order and carries the abort back.
 
 import type { ModelConfig } from './model-folder/model-config.js';
-import type { GraphBlobs, TokenizerFiles } from './model-folder/model-folder.js';
+import type { GraphBlobs, TokenizerFiles } from './model-folder/model-files.js';
 
 export type ConcreteDevice = 'webgpu' | 'wasm';
 

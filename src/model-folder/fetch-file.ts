@@ -1,86 +1,89 @@
+// One request: its status as an error, its body chunk by chunk, and an end to connections that give nothing more.
 import { GmsaError } from '../errors.js';
-import { badModel } from './checks.js';
+import { NetworkError, type RetryPolicy, retryAfterMs, retrying } from './retry.js';
+
+interface RequestOptions {
+  headers?: Record<string, string>;
+  /** 'reload' passes the browser's HTTP cache. */
+  cache?: RequestCache;
+  stallMs: number;
+  signal?: AbortSignal | undefined;
+  /** Statuses that the caller understands, beside 2xx. */
+  accept?: readonly number[];
+}
 
 /**
- * Fetches one file.
+ * Fetches `url` once.
+ * @param onResponse called before the body is read; what it throws ends the request
+ * @param onChunk called with each chunk of the body; what it throws ends the request
  * @throws GmsaError `MODEL_NOT_FOUND` (404, 410), `NETWORK` (other statuses, no connection); the signal's reason
  */
-export async function fetchFile(url: URL, signal?: AbortSignal): Promise<Response> {
-  let response: Response;
-  try {
-    response = await fetch(url, signal ? { signal } : {});
-  } catch (error) {
+export async function requestFile(
+  url: URL,
+  { headers = {}, cache = 'default', stallMs, signal, accept = [] }: RequestOptions,
+  onResponse: (response: Response) => void,
+  onChunk: (chunk: Uint8Array<ArrayBuffer>) => void,
+): Promise<void> {
+  const stop = new AbortController();
+  let stalled = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const alive = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      stalled = true;
+      stop.abort();
+    }, stallMs);
+  };
+  const failed = (error: unknown): never => {
     signal?.throwIfAborted();
-    throw networkError(url, error);
+    throw new NetworkError(url, stalled ? `nothing came for ${stallMs / 1000} s` : error);
+  };
+  try {
+    alive();
+    const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+    const response = await fetch(url, { headers, cache, signal: both }).catch(failed);
+    if (!response.ok && !accept.includes(response.status)) throw statusError(url, response);
+    onResponse(response);
+    const reader = response.body?.getReader();
+    while (reader) {
+      alive();
+      const { done, value } = await reader.read().catch(failed);
+      if (done) break;
+      onChunk(value);
+    }
+  } finally {
+    clearTimeout(timer);
+    stop.abort(); // lets go of a body that was not read to its end
   }
-  if (response.status === 404 || response.status === 410) {
-    throw new GmsaError(
+}
+
+/** The file's text, tried again as `policy` says. @throws as `requestFile` does */
+export function fetchText(url: URL, policy: RetryPolicy, signal?: AbortSignal): Promise<string> {
+  return retrying(policy, signal, async () => {
+    const decoder = new TextDecoder();
+    let text = '';
+    await requestFile(
+      url,
+      { stallMs: policy.stallMs, signal },
+      () => {},
+      (chunk) => {
+        text += decoder.decode(chunk, { stream: true });
+      },
+    );
+    return text + decoder.decode();
+  });
+}
+
+function statusError(url: URL, { status, statusText, headers }: Response): GmsaError {
+  if (status === 404 || status === 410) {
+    return new GmsaError(
       'MODEL_NOT_FOUND',
-      `There is no file at ${url} (HTTP ${response.status}).`,
+      `There is no file at ${url} (HTTP ${status}).`,
       'Check the URL of the model folder: it is the folder that holds manifest.json, config.json and onnx/.',
     );
   }
-  if (!response.ok) throw networkError(url, `HTTP ${response.status} ${response.statusText}`.trim());
-  return response;
-}
-
-/** @throws GmsaError `BAD_MODEL` if the file is not JSON; those of `fetchFile` */
-export async function fetchJson(url: URL, signal?: AbortSignal): Promise<unknown> {
-  const response = await fetchFile(url, signal);
-  let text: string;
-  try {
-    text = await response.text();
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw networkError(url, error);
-  }
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    const what = /^\s*</.test(text) ? 'an HTML page came back instead of JSON' : 'it is not JSON';
-    throw badModel(url.href, what, error);
-  }
-}
-
-/**
- * Downloads one file of known size.
- * @param onBytes called with the bytes of each chunk
- * @throws GmsaError `BAD_MODEL` if the size differs; those of `fetchFile`
- */
-export async function fetchBlob(
-  url: URL,
-  expectedBytes: number,
-  onBytes: (bytes: number) => void,
-  signal?: AbortSignal,
-): Promise<Blob> {
-  const response = await fetchFile(url, signal);
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let received = 0;
-  try {
-    const reader = response.body!.getReader();
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      chunks.push(value);
-      received += value.byteLength;
-      onBytes(value.byteLength);
-    }
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw networkError(url, error);
-  }
-  if (received !== expectedBytes) {
-    throw badModel(url.href, `it has ${received} bytes, the manifest says ${expectedBytes}`);
-  }
-  return new Blob(chunks);
-}
-
-function networkError(url: URL, error: unknown): GmsaError {
-  const reason = error instanceof Error ? error.message : String(error);
-  return new GmsaError(
-    'NETWORK',
-    `${url} could not be fetched: ${reason}.`,
-    'Check the connection, and that the server allows this page to read the file (CORS).',
-    { cause: error },
-  );
+  return new NetworkError(url, `HTTP ${status} ${statusText}`.trim(), {
+    retryable: status >= 500 || [408, 425, 429].includes(status),
+    retryAfterMs: retryAfterMs(headers.get('Retry-After')),
+  });
 }

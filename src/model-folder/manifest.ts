@@ -4,6 +4,10 @@ import { badModel, isObject } from './checks.js';
 export const DTYPES = ['q4f16', 'q4', 'fp32'] as const;
 export type ConcreteDType = (typeof DTYPES)[number];
 
+export const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json'] as const;
+/** What every dtype needs beside its graphs. */
+const SMALL_FILES = ['config.json', ...TOKENIZER_FILES];
+
 export const GRAPHS = ['embed_tokens', 'encoder_model', 'lsa', 'decoder_model_merged'] as const;
 export type GraphName = (typeof GRAPHS)[number];
 
@@ -13,12 +17,16 @@ export interface GraphFiles {
   data: string[];
 }
 
+export interface FileEntry {
+  bytes: number;
+  /** In lower-case hex. */
+  sha256: string;
+}
+
 export interface Manifest {
   name: string;
-  /** Size of every file, by its path within the folder. */
-  bytes: ReadonlyMap<string, number>;
-  /** SHA-256 of every file, in lower-case hex, by its path. */
-  sha256: ReadonlyMap<string, string>;
+  /** Every file but the manifest itself, by its path within the folder. */
+  files: ReadonlyMap<string, FileEntry>;
   dtypes: Partial<Record<ConcreteDType, Record<GraphName, GraphFiles>>>;
 }
 
@@ -29,41 +37,58 @@ export function parseManifest(json: unknown, where: string): Manifest {
   }
   if (json.format !== 1)
     throw badModel(where, `manifest.json has format ${json.format}, this version reads 1`);
-  const bytes = new Map<string, number>();
-  const sha256 = new Map<string, string>();
+  const files = new Map<string, FileEntry>();
   for (const file of json.files as unknown[]) {
-    if (!isObject(file) || typeof file.path !== 'string' || !Number.isSafeInteger(file.bytes)) {
+    if (!isObject(file) || typeof file.path !== 'string' || !isSize(file.bytes)) {
       throw badModel(where, 'manifest.json lists a file without path or bytes');
     }
     if (!isInside(file.path)) throw badModel(where, `manifest.json points outside its folder: ${file.path}`);
-    if (typeof file.sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(file.sha256)) {
-      throw badModel(where, `manifest.json gives no SHA-256 of ${file.path}`);
-    }
-    bytes.set(file.path, file.bytes as number);
-    sha256.set(file.path, file.sha256);
+    if (!isSha256(file.sha256)) throw badModel(where, `manifest.json gives no SHA-256 of ${file.path}`);
+    files.set(file.path, { bytes: file.bytes, sha256: file.sha256 });
   }
+  const unlisted = SMALL_FILES.find((path) => !files.has(path));
+  if (unlisted !== undefined) throw badModel(where, `manifest.json does not list ${unlisted} in "files"`);
   const dtypes: Manifest['dtypes'] = {};
   for (const dtype of DTYPES) {
     const graphs = json.dtypes[dtype];
-    if (graphs !== undefined) dtypes[dtype] = parseGraphs(graphs, dtype, bytes, where);
+    if (graphs !== undefined) dtypes[dtype] = parseGraphs(graphs, dtype, files, where);
   }
   if (Object.keys(dtypes).length === 0)
     throw badModel(where, `manifest.json offers none of ${DTYPES.join(', ')}`);
-  return { name: typeof json.name === 'string' ? json.name : where, bytes, sha256, dtypes };
+  return { name: typeof json.name === 'string' ? json.name : where, files, dtypes };
 }
 
-function parseGraphs(json: unknown, dtype: string, bytes: ReadonlyMap<string, number>, where: string) {
+function parseGraphs(json: unknown, dtype: string, listed: ReadonlyMap<string, FileEntry>, where: string) {
   const entries = GRAPHS.map((name) => {
     const files = isObject(json) ? json[name] : undefined;
     if (!isObject(files) || typeof files.graph !== 'string') {
       throw badModel(where, `manifest.json has no graph ${name} for ${dtype}`);
     }
     const data = (Array.isArray(files.data) ? files.data : []) as string[];
-    const unlisted = [files.graph, ...data].find((path) => !bytes.has(path));
+    const unlisted = [files.graph, ...data].find((path) => !listed.has(path));
     if (unlisted !== undefined) throw badModel(where, `manifest.json does not list ${unlisted} in "files"`);
     return [name, { graph: files.graph, data }] as const;
   });
   return Object.fromEntries(entries) as Record<GraphName, GraphFiles>;
+}
+
+/** The files that one dtype needs, each once. */
+export function filesOf(manifest: Manifest, dtype: ConcreteDType): string[] {
+  const graphs = Object.values(manifest.dtypes[dtype] ?? {});
+  return [...new Set([...SMALL_FILES, ...graphs.flatMap(({ graph, data }) => [graph, ...data])])];
+}
+
+/** Bytes to download for one dtype. */
+export function downloadBytes(manifest: Manifest, dtype: ConcreteDType): number {
+  return filesOf(manifest, dtype).reduce((sum, path) => sum + manifest.files.get(path)!.bytes, 0);
+}
+
+function isSize(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isSha256(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
 }
 
 function isInside(path: string): boolean {

@@ -2,7 +2,7 @@
 import { GmsaError } from '../errors.js';
 import { badModel } from '../model-folder/checks.js';
 import type { GraphName } from '../model-folder/manifest.js';
-import type { GraphBlobs } from '../model-folder/model-folder.js';
+import type { GraphBlobs } from '../model-folder/model-files.js';
 import type { Engine } from './engine.js';
 import { InferenceSession, type Tensor } from './ort.js';
 

@@ -1,6 +1,6 @@
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { badModel } from '../model-folder/checks.js';
-import type { TokenizerFiles } from '../model-folder/model-folder.js';
+import type { TokenizerFiles } from '../model-folder/model-files.js';
 import { withExactPreTokenizer } from './pre-tokenizer.js';
 
 /** What bytes of an unfinished character decode to. */

@@ -1,0 +1,150 @@
+// The files of one dtype: from the cache, else downloaded, a few at a time; each verified, and kept for the next visit.
+import { badModel } from './checks.js';
+import { downloadFile } from './download.js';
+import { type ConcreteDType, filesOf, type GraphName } from './manifest.js';
+import { type ModelFolder, parseJson } from './model-folder.js';
+import { type DownloadProgress, type LoadWarning, ProgressReport } from './progress.js';
+import { PATIENT, type RetryPolicy } from './retry.js';
+import { askToPersist, cacheWarning, storageState, storageWarning } from './storage.js';
+
+/** One graph ready for ONNX Runtime: the model and its external data, by the names the model knows them under. */
+export interface GraphBlobs {
+  graph: Blob;
+  data: { path: string; blob: Blob }[];
+}
+
+/** tokenizer.json and tokenizer_config.json, parsed. */
+export interface TokenizerFiles {
+  tokenizer: object;
+  config: object;
+}
+
+export interface ModelFiles {
+  graphs: Record<GraphName, GraphBlobs>;
+  tokenizer: TokenizerFiles;
+}
+
+export interface FilesOptions {
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: DownloadProgress) => void) | undefined;
+  /** For tests; default: patient. */
+  retry?: RetryPolicy | undefined;
+}
+
+/** Connections at once: enough to fill a line, few enough to bound what is in memory. */
+const PARALLEL = 4;
+
+/**
+ * Gets the files of one dtype. The first failure stops the others; what is whole by then stays in the cache.
+ * @throws GmsaError `MODEL_NOT_FOUND`, `BAD_MODEL`, `CORRUPT_FILE` (not what the manifest describes), `NETWORK`; the
+ *   signal's reason
+ */
+export async function downloadModelFiles(
+  folder: ModelFolder,
+  dtype: ConcreteDType,
+  options: FilesOptions = {},
+): Promise<ModelFiles> {
+  const { manifest, url, store } = folder;
+  const graphs = manifest.dtypes[dtype];
+  if (!graphs) throw badModel(url.href, `it offers no ${dtype} graphs`);
+  options.signal?.throwIfAborted();
+  const warn = once(options.onProgress);
+  await makeRoom(folder, dtype, warn);
+
+  const blobs = await getAll(folder, filesOf(manifest, dtype), options, warn);
+
+  if (!folder.offline) {
+    // Only now: until its files are all here, the manifest of the version before is the one to fall back on.
+    await store.putManifest(folder.manifestText).catch((error: unknown) => warn(cacheWarning(error)));
+    await store.removeAllBut(manifest.files).catch(() => {});
+  }
+  const json = async (path: string) => parseJson(await blobs.get(path)!.text(), new URL(path, url)) as object;
+  const graphBlobs = Object.entries(graphs).map(([name, files]) => [
+    name,
+    {
+      graph: blobs.get(files.graph)!,
+      data: files.data.map((path) => ({ path: path.split('/').at(-1)!, blob: blobs.get(path)! })),
+    },
+  ]);
+  return {
+    graphs: Object.fromEntries(graphBlobs) as Record<GraphName, GraphBlobs>,
+    tokenizer: { tokenizer: await json('tokenizer.json'), config: await json('tokenizer_config.json') },
+  };
+}
+
+/** Bytes of one dtype that are not in the cache. */
+export async function missingBytes({ manifest, store }: ModelFolder, dtype: ConcreteDType): Promise<number> {
+  const kept = await store.kept(manifest.files).catch(() => new Set<string>());
+  const missing = filesOf(manifest, dtype).filter((path) => !kept.has(path));
+  return missing.reduce((sum, path) => sum + manifest.files.get(path)!.bytes, 0);
+}
+
+type Warn = (warning: LoadWarning | undefined) => void;
+
+/** Each code is said once. */
+function once(listener: FilesOptions['onProgress']): Warn {
+  const said = new Set<string>();
+  return (warning) => {
+    if (warning === undefined || said.has(warning.code)) return;
+    said.add(warning.code);
+    listener?.(warning);
+  };
+}
+
+async function makeRoom(folder: ModelFolder, dtype: ConcreteDType, warn: Warn): Promise<void> {
+  if (!folder.store.exists) return;
+  const bytes = await missingBytes(folder, dtype);
+  if (bytes === 0) return;
+  askToPersist();
+  if (storageWarning(await storageState(), bytes) === undefined) return;
+  await folder.store.removeAllBut(folder.manifest.files).catch(() => {});
+  warn(storageWarning(await storageState(), bytes));
+}
+
+async function getAll(
+  { manifest, url, store }: ModelFolder,
+  paths: readonly string[],
+  { signal, onProgress, retry = PATIENT }: FilesOptions,
+  warn: Warn,
+): Promise<Map<string, Blob>> {
+  const stop = new AbortController();
+  const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+  const files = paths.map((path) => [path, manifest.files.get(path)!] as const);
+  const report = new ProgressReport(manifest.name, files, onProgress);
+  const blobs = new Map<string, Blob>();
+  let full = false;
+
+  const getOne = async ([path, file]: (typeof files)[number]) => {
+    report.status('initiate', path);
+    let blob = await store.get(path, file);
+    both.throwIfAborted();
+    if (blob) {
+      report.received(path, file.bytes);
+    } else {
+      report.status('download', path);
+      const onReceived = (bytes: number) => report.received(path, bytes);
+      blob = await downloadFile(new URL(path, url), file, { retry, signal: both, onReceived });
+      if (!full) {
+        await store.put(path, file, blob).catch((error: unknown) => {
+          const warning = cacheWarning(error);
+          full = warning.code === 'STORAGE_FULL';
+          warn(warning);
+        });
+      }
+    }
+    both.throwIfAborted();
+    blobs.set(path, blob);
+    report.status('done', path);
+  };
+
+  const queue = files.values();
+  const lane = async () => {
+    for (const file of queue) await getOne(file);
+  };
+  try {
+    await Promise.all(Array.from({ length: PARALLEL }, lane));
+    return blobs;
+  } finally {
+    stop.abort();
+  }
+}
