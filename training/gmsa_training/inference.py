@@ -13,10 +13,14 @@ from typing import Any
 from transformers import PreTrainedTokenizerFast
 
 from gmsa_training.config import ModelConfig
+from gmsa_training.segment_cutter import SegmentCutter
 from gmsa_training.segments import Segment, cut_segments, normalise
 
 MAX_ANSWER_TOKENS = 32
 _RESTORE_SLACK = 16  # tokens that a restored segment may be longer than the segment
+# What a model that was not trained on our template is told, in the user's turn of its chat template.
+CHAT_CONTEXT = "{context}\n\nAnswer the question about the text above in as few words as possible.\nQuestion: {question}"
+CHAT_CLOSED = "Answer the question in as few words as possible.\nQuestion: {question}"
 
 
 class InferenceError(ValueError):
@@ -78,8 +82,10 @@ def batches_by_length(lengths: Sequence[int], rows: int, positions: int) -> Iter
 class Gmsa:
     """Texts in, texts out. on_progress(done, total) is called after every batch."""
 
-    def __init__(self, runtime: Runtime, batch_size: int) -> None:
+    def __init__(self, runtime: Runtime, batch_size: int, cutter: SegmentCutter | None = None) -> None:
+        """cutter: one that other models of the same tokenizer and segment length use as well."""
         self.runtime, self.config, self.batch_size = runtime, runtime.config, batch_size
+        self.cutter = cutter or SegmentCutter(runtime.tokenizer.backend_tokenizer, self.config.segment_length)
 
     def encode(self, texts: list[str]) -> list[list[int]]:
         """Token ids without special tokens."""
@@ -118,6 +124,20 @@ class Gmsa:
         """Asks about soft tokens, or about a context's own tokens (the original prompt), or, with neither, nothing."""
         (prompt,) = self.encode([self.config.question_template.replace("{question}", normalise(question))])
         return DecoderInput([*self.config.prefix_ids, *context_ids], list(soft_tokens), prompt, max_new_tokens)
+
+    def chat_input(
+        self, question: str, context_ids: Sequence[int] | None, max_new_tokens: int = MAX_ANSWER_TOKENS
+    ) -> DecoderInput:
+        """Asks through the tokenizer's chat template: the original prompt, or, with None, the question alone."""
+        if not self.runtime.tokenizer.chat_template:
+            raise InferenceError("The tokenizer has no chat template.")
+        place = "\ue000"  # of the context, whose tokens are given
+        content = CHAT_CLOSED if context_ids is None else CHAT_CONTEXT.replace("{context}", place)
+        message = {"role": "user", "content": content.replace("{question}", normalise(question))}
+        prompt = self.runtime.tokenizer.apply_chat_template([message], tokenize=False, add_generation_prompt=True)
+        head, _, tail = prompt.partition(place) if context_ids is not None else ("", "", prompt)
+        before, after = self.encode([head, tail])
+        return DecoderInput([*before, *(context_ids or ())], [], after, max_new_tokens)
 
     def restore_input(self, soft_tokens: Any, tokens: int) -> DecoderInput:
         """Restores one segment that had so many tokens."""

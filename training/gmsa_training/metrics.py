@@ -46,6 +46,18 @@ def accuracy(prediction: str, references: Sequence[str]) -> float:
     return float(any(reference and reference in normalised for reference in expected))
 
 
+def holds_answer(text: str, answers: Sequence[str]) -> bool:
+    """Whether an answer stands in a text, as whole words, both normalised. Yes and no are answers that stand nowhere."""
+    words = f" {normalise_answer(text)} "
+    expected = {normalise_answer(answer) for answer in answers} - {"", "yes", "no"}
+    return any(f" {answer} " in words for answer in expected)
+
+
+def refused(prediction: str, refusal: str) -> float:
+    """1 if the prediction is the model's refusal, both normalised; 0 for a model that has none ("")."""
+    return float(bool(refusal) and normalise_answer(prediction) == normalise_answer(refusal))
+
+
 def first_line(output: str) -> str:
     """What is scored of an output: its first line, trimmed."""
     return output.strip().split("\n", 1)[0].strip()

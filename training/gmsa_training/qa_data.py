@@ -1,6 +1,6 @@
 """Readers of the files that models are measured on, in JSON Lines, plain or compressed:
 
-    {"id", "question", "answers": [...], "passages": [{"title", "text"}, ...]}
+    {"id", "question", "answers": [...], "passages": [{"title", "text"}, ...], "gold"?: number or numbers}
     {"title", "text", "qas": [{"id", "question", "answers": [...]}, ...]}      SQuAD, one paragraph a line
     {"title", "text"}                                                          prose
 
@@ -8,23 +8,32 @@ scripts/lib/qa-data.mjs reads them alike for the browser."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gmsa_training.jsonl import DataError, numbered_rows
 from gmsa_training.training_data import passage_text
 
+PASSAGE_BREAK = "\n\n"
+
 
 @dataclass(frozen=True)
 class EvaluationQuestion:
-    """A question about a text, with its reference answers."""
+    """A question about a text, with its reference answers. passages: the parts that make up the context; gold: the
+    numbers of those that hold the answer, where the file says so."""
 
     id: str
     question: str
     answers: tuple[str, ...]
     context: str
+    passages: tuple[str, ...] = ()
+    gold: tuple[int, ...] = ()
+
+    def about(self, passages: Sequence[str]) -> EvaluationQuestion:
+        """The same question about other passages, of which none is known to hold the answer."""
+        return replace(self, context=PASSAGE_BREAK.join(passages), passages=tuple(passages), gold=())
 
 
 @dataclass(frozen=True)
@@ -35,26 +44,35 @@ class Document:
     source: str
 
 
-def _question(value: Any, context: str, where: str) -> EvaluationQuestion:
+def _question(value: Any, passages: tuple[str, ...], gold: tuple[int, ...], where: str) -> EvaluationQuestion:
     if isinstance(value, dict):
         answers = value.get("answers")
         texts = [value.get("id"), value.get("question"), *(answers if isinstance(answers, list) else [None])]
         if len(texts) > 2 and all(isinstance(text, str) for text in texts):
-            return EvaluationQuestion(value["id"], value["question"], tuple(answers), context)
+            return EvaluationQuestion(
+                value["id"], value["question"], tuple(answers), PASSAGE_BREAK.join(passages), passages, gold
+            )
     raise DataError(f"{where}, has a question without an id, a question or a non-empty list of answers.")
 
 
-def context_text(row: dict[str, Any], where: str) -> str:
-    """The text that is compressed: passages joined by a blank line, each after its title where it has one; of SQuAD
-    the paragraph alone."""
+def _passages(row: dict[str, Any], where: str) -> tuple[str, ...]:
+    """The parts of the text that is compressed, each after its title where it has one; of SQuAD the paragraph alone."""
     passages = row.get("passages")
     if passages is None and isinstance(row.get("text"), str):
-        return row["text"]
+        return (row["text"],)
     if isinstance(passages, list) and all(
         isinstance(one, dict) and isinstance(one.get("text"), str) for one in passages
     ):
-        return "\n\n".join(map(passage_text, passages))
+        return tuple(map(passage_text, passages))
     raise DataError(f"{where}, has neither a text nor passages with texts.")
+
+
+def _gold(row: dict[str, Any], passages: tuple[str, ...], where: str) -> tuple[int, ...]:
+    gold = row.get("gold", [])
+    gold = tuple(gold) if isinstance(gold, list) else (gold,)
+    if all(isinstance(one, int) and 0 <= one < len(passages) for one in gold):
+        return gold
+    raise DataError(f"{where}, has a `gold` that is not the number of a passage, or a list of such numbers.")
 
 
 def _questions(path: Path) -> Iterator[EvaluationQuestion]:
@@ -63,9 +81,10 @@ def _questions(path: Path) -> Iterator[EvaluationQuestion]:
         asked = row.get("qas", [row])
         if not isinstance(asked, list):
             raise DataError(f"{where}, has `qas` that are not a list.")
-        context = context_text(row, where)
+        passages = _passages(row, where)
+        gold = _gold(row, passages, where)
         for value in asked:
-            yield _question(value, context, where)
+            yield _question(value, passages, gold, where)
 
 
 def read_questions(path: str | Path, limit: int | None = None) -> list[EvaluationQuestion]:

