@@ -44,6 +44,7 @@ export default defineConfig({
             '@huggingface/tokenizers',
             '@noble/hashes/sha2.js',
             'idb',
+            'onnxruntime-web/jspi',
             'onnxruntime-web/webgpu',
           ],
         },

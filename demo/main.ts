@@ -3,7 +3,7 @@ import type { CompressedContext } from '../src/index.js';
 import { create, element } from './dom.js';
 import { type Example, loadExamples } from './examples.js';
 import { formatDuration } from './format.js';
-import { chosenRate, ensureModel } from './model.js';
+import { chosenRate, ensureModel, showCache } from './model.js';
 import { runTask } from './task.js';
 import { wordDiff } from './word-diff.js';
 
@@ -154,6 +154,7 @@ async function offerExamples(): Promise<void> {
   if (text.value === '') showExample(examples[0]!);
 }
 void offerExamples();
+void showCache();
 
 text.addEventListener('input', () => {
   // Somebody else's text: neither the source nor the questions of the example belong to it.

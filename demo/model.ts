@@ -6,6 +6,12 @@ import { choice, modelUrl } from './page-parameters.js';
 
 let gmsa: Gmsa | undefined;
 
+const modelLocation = () => new URL(modelUrl(), document.baseURI);
+const wanted = {
+  device: choice('device', ['auto', 'webgpu', 'wasm']),
+  dtype: choice('dtype', ['auto', 'q4f16', 'q4', 'fp32']),
+};
+
 const status = element('model-status');
 const bar = element<HTMLProgressElement>('load-progress');
 
@@ -38,6 +44,26 @@ export function chosenRate({ model }: Gmsa): number {
   return ticked ? Number(ticked.value) : model.defaultRate;
 }
 
+/** Says what of the model this browser has already, and whether it will run here; a model that is not there says so when loaded. */
+export async function showCache(): Promise<void> {
+  const { model, problems } = await Gmsa.support(modelLocation(), wanted).catch(() => ({
+    model: undefined,
+    problems: [],
+  }));
+  const [problem] = problems;
+  const kept = model?.cachedBytes ?? 0;
+  element('clear-cache').hidden = kept === 0;
+  const parts = [problem?.message];
+  if (model && kept === model.downloadBytes) parts.unshift('In this browser: loads without a download.');
+  else if (model) parts.unshift(`To download, once: ${formatBytes(model.downloadBytes - kept)}.`);
+  element('cache-status').textContent = parts.filter(Boolean).join(' ');
+}
+
+element('clear-cache').addEventListener('click', async () => {
+  await Gmsa.clearCache(modelLocation());
+  await showCache();
+});
+
 /** The model, loaded first if need be. */
 export async function ensureModel(signal: AbortSignal): Promise<Gmsa> {
   if (gmsa) return gmsa;
@@ -45,9 +71,8 @@ export async function ensureModel(signal: AbortSignal): Promise<Gmsa> {
   bar.hidden = false;
   bar.value = 0;
   try {
-    gmsa = await Gmsa.load(new URL(modelUrl(), document.baseURI), {
-      device: choice('device', ['auto', 'webgpu', 'wasm']),
-      dtype: choice('dtype', ['auto', 'q4f16', 'q4', 'fp32']),
+    gmsa = await Gmsa.load(modelLocation(), {
+      ...wanted,
       signal,
       onProgress: (progress) => {
         if (progress.status === 'progress_total') {
@@ -56,6 +81,8 @@ export async function ensureModel(signal: AbortSignal): Promise<Gmsa> {
         } else if (progress.status === 'session') {
           bar.removeAttribute('value'); // no more bytes to count
           status.textContent = `Preparing ${progress.name} …`;
+        } else if (progress.status === 'warning') {
+          console.warn(progress.message, progress.fix);
         }
       },
     });
@@ -64,6 +91,7 @@ export async function ensureModel(signal: AbortSignal): Promise<Gmsa> {
     throw error;
   } finally {
     bar.hidden = true;
+    void showCache();
   }
   status.textContent = summary(gmsa);
   element('load').hidden = true;

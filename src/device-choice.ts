@@ -11,12 +11,18 @@ export interface AdapterProbe extends AdapterDescription {
   software: boolean;
 }
 
-/** Looks at the adapter without making a device of it. Undefined: no WebGPU, or no adapter. */
-export async function probeAdapter(): Promise<AdapterProbe | undefined> {
+/** Undefined: no WebGPU, or no adapter. */
+export async function requestAdapter(): Promise<GPUAdapter | undefined> {
   const adapter = await globalThis.navigator?.gpu
     ?.requestAdapter({ powerPreference: 'high-performance' })
     .catch(() => null);
-  return adapter ? describeAdapter(adapter) : undefined;
+  return adapter ?? undefined;
+}
+
+/** Looks at the adapter without making a device of it. */
+export async function probeAdapter(): Promise<AdapterProbe | undefined> {
+  const adapter = await requestAdapter();
+  return adapter && describeAdapter(adapter);
 }
 
 export function describeAdapter(adapter: Pick<GPUAdapter, 'features' | 'info'>): AdapterProbe {

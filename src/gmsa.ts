@@ -1,5 +1,6 @@
 // The facade: owns the two workers and no GPU object.
 
+import { type CachedOptions, type ClearOptions, clearCache, isCached } from './cached-models.js';
 import { type Compression, contextOf, createCompression } from './compression.js';
 import type { CompressedContext, CompressedSegment } from './context/compressed-context.js';
 import { type AdapterProbe, chooseRuntime, type Device, type DType, probeAdapter } from './device-choice.js';
@@ -24,6 +25,7 @@ import type {
   WasmPaths,
 } from './protocol.js';
 import { isBlank } from './segments/normalise.js';
+import { type Support, type SupportOptions, support } from './support.js';
 import { createTextStream, type TextStream } from './text-stream.js';
 import { unlessAborted } from './unless-aborted.js';
 import { DEFAULT_NEW_TOKENS } from './window.js';
@@ -228,6 +230,33 @@ export class Gmsa {
     }
     onProgress?.({ status: 'ready' });
     return new Gmsa({ compressor, decoder, folder, device, dtype, adapter });
+  }
+
+  /**
+   * The preflight, before any download: what `load` would choose here, what the model takes, and what is missing and
+   * why. Plain data; what this browser lacks is no error.
+   * @param url reads the model folder's manifest and config too
+   * @throws GmsaError `MODEL_NOT_FOUND`, `BAD_MODEL`, `CORRUPT_FILE`, `NETWORK`, `BAD_INPUT`
+   */
+  static support(url?: string | URL, options?: SupportOptions): Promise<Support> {
+    return support(url, options);
+  }
+
+  /**
+   * Whether every file that `load` would take here is in the cache, in the version that the server has (offline: in the
+   * version that was kept).
+   * @throws GmsaError `MODEL_NOT_FOUND`, `BAD_MODEL`, `CORRUPT_FILE`, `UNSUPPORTED`, `BAD_INPUT`
+   */
+  static isCached(url: string | URL, options?: CachedOptions): Promise<boolean> {
+    return isCached(url, options);
+  }
+
+  /**
+   * Removes a model from the cache, or every model.
+   * @throws GmsaError `BAD_MODEL` if `url` is none
+   */
+  static clearCache(url?: string | URL, options?: ClearOptions): Promise<void> {
+    return clearCache(url, options);
   }
 
   /**

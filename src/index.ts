@@ -1,3 +1,4 @@
+export type { CachedOptions, ClearOptions } from './cached-models.js';
 export type { Compression } from './compression.js';
 export type { CompressedContext, CompressedSegment } from './context/compressed-context.js';
 export type { Device, DType } from './device-choice.js';
@@ -12,5 +13,16 @@ export {
   type LoadProgress,
   type ModelInfo,
 } from './gmsa.js';
-export type { AdapterDescription, GenerationStats, SoftTokenData, WasmPaths } from './protocol.js';
+export type { MemoryEstimate } from './memory-estimate.js';
+export type { CacheOption } from './model-folder/file-store.js';
+export { MemoryModelCache, type ModelCache } from './model-folder/model-cache.js';
+export type {
+  DownloadProgress,
+  FileProgress,
+  FileStatus,
+  LoadWarning,
+  TotalProgress,
+} from './model-folder/progress.js';
+export type { AdapterDescription, GenerationStats, SoftTokenData, WasmFiles, WasmPaths } from './protocol.js';
+export type { Support, SupportOptions, SupportProblem } from './support.js';
 export type { TextStream } from './text-stream.js';

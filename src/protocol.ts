@@ -15,8 +15,22 @@ export interface AdapterDescription {
   f16: boolean;
 }
 
-/** Where ONNX Runtime finds its wasm: a folder's URL, or the URLs of the files. Unset: beside the bundled worker. */
-export type WasmPaths = string | { wasm?: string; mjs?: string };
+/** URLs of the files of one build of ONNX Runtime. */
+export interface WasmFiles {
+  wasm?: string;
+  mjs?: string;
+}
+
+/**
+ * Where ONNX Runtime finds its wasm. Unset: beside the bundled worker. A string: the URL of a folder with the files of
+ * both builds, `ort-wasm-simd-threaded.{jspi,asyncify}.{mjs,wasm}`. An object: the URLs of the asyncify build's files,
+ * which runs everywhere, and under `jspi` those of the build for browsers with `WebAssembly.Suspending`, which is not
+ * used without.
+ */
+export type WasmPaths = string | (WasmFiles & { jspi?: WasmFiles });
+
+/** Whether WebAssembly can wait for promises here (JSPI). */
+export const hasJspi = (): boolean => typeof WebAssembly !== 'undefined' && 'Suspending' in WebAssembly;
 
 /** Soft tokens as the graphs give and take them: f32 values, or the bits of f16 values. */
 export type SoftTokenData = Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;

@@ -6,8 +6,14 @@ export interface ModelConfig {
   hiddenSize: number;
   /** Layers of the decoder. */
   layers: number;
+  heads: number;
   keyValueHeads: number;
   headDim: number;
+  /** These serve estimates of memory alone; config.json may leave them out. */
+  intermediateSize: number | undefined;
+  vocabSize: number | undefined;
+  encoderLayers: number | undefined;
+  lsaLayers: number | undefined;
   baseModel: string;
   licence: string;
   /** Trained compression rates, ascending. */
@@ -59,13 +65,20 @@ export function parseModelConfig(json: unknown, where: string): ModelConfig {
   if (!questionTemplate.includes('{question}')) {
     throw badModel(where, '"gmsa.question_template" does not contain {question}');
   }
-  const heads = 'num_attention_heads' in json ? integer(json, 'num_attention_heads') : 1;
+  const optional = (from: Record<string, unknown>, key: string) =>
+    from[key] == null ? undefined : integer(from, key);
+  const heads = optional(json, 'num_attention_heads') ?? 1;
   const hiddenSize = integer(json, 'hidden_size');
   return {
     hiddenSize,
     layers: integer(json, 'num_hidden_layers'),
-    keyValueHeads: 'num_key_value_heads' in json ? integer(json, 'num_key_value_heads') : heads,
-    headDim: json.head_dim == null ? hiddenSize / heads : integer(json, 'head_dim'),
+    heads,
+    keyValueHeads: optional(json, 'num_key_value_heads') ?? heads,
+    headDim: optional(json, 'head_dim') ?? hiddenSize / heads,
+    intermediateSize: optional(json, 'intermediate_size'),
+    vocabSize: optional(json, 'vocab_size'),
+    encoderLayers: optional(gmsa, 'encoder_layers'),
+    lsaLayers: optional(gmsa, 'lsa_layers'),
     baseModel: string('base_model'),
     licence: string('licence'),
     rates,

@@ -102,7 +102,7 @@ async function makeRoom(folder: ModelFolder, dtype: ConcreteDType, warn: Warn): 
 }
 
 async function getAll(
-  { manifest, url, store }: ModelFolder,
+  { manifest, url, store, configBlob }: ModelFolder,
   paths: readonly string[],
   { signal, onProgress, retry = PATIENT }: FilesOptions,
   warn: Warn,
@@ -116,21 +116,22 @@ async function getAll(
 
   const getOne = async ([path, file]: (typeof files)[number]) => {
     report.status('initiate', path);
-    let blob = await store.get(path, file);
+    const kept = await store.get(path, file);
     both.throwIfAborted();
+    let blob = path === 'config.json' ? configBlob : kept;
     if (blob) {
       report.received(path, file.bytes);
     } else {
       report.status('download', path);
       const onReceived = (bytes: number) => report.received(path, bytes);
       blob = await downloadFile(new URL(path, url), file, { retry, signal: both, onReceived });
-      if (!full) {
-        await store.put(path, file, blob).catch((error: unknown) => {
-          const warning = cacheWarning(error);
-          full = warning.code === 'STORAGE_FULL';
-          warn(warning);
-        });
-      }
+    }
+    if (!kept && !full) {
+      await store.put(path, file, blob).catch((error: unknown) => {
+        const warning = cacheWarning(error);
+        full = warning.code === 'STORAGE_FULL';
+        warn(warning);
+      });
     }
     both.throwIfAborted();
     blobs.set(path, blob);

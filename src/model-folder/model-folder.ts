@@ -14,6 +14,8 @@ export interface ModelFolder {
   /** manifest.json as it was read. */
   manifestText: string;
   config: ModelConfig;
+  /** config.json, verified, so that it need not be fetched again. */
+  configBlob: Blob;
   store: FileStore;
   /** The server could not be reached: this is what the cache has. */
   offline: boolean;
@@ -28,7 +30,7 @@ export interface FolderOptions {
 }
 
 /**
- * Reads manifest.json and config.json.
+ * Reads manifest.json and config.json, and keeps nothing of them.
  * @param url the folder, with or without a final slash; relative to the page
  * @throws GmsaError `MODEL_NOT_FOUND`, `BAD_MODEL`, `CORRUPT_FILE`, `NETWORK` (and the cache has nothing); the signal's
  *   reason
@@ -42,14 +44,11 @@ export async function openModelFolder(
   const { manifest, text, offline } = await readManifest(url, store, retry, signal);
   const file = manifest.files.get('config.json')!;
   const where = new URL('config.json', url);
-  let blob = await store.get('config.json', file);
+  const kept = await store.get('config.json', file);
   signal?.throwIfAborted();
-  if (!blob) {
-    blob = await downloadFile(where, file, { retry, signal });
-    await store.put('config.json', file, blob).catch(() => {}); // the next file says it
-  }
-  const config = parseModelConfig(parseJson(await blob.text(), where), url.href);
-  return { url, manifest, manifestText: text, config, store, offline };
+  const configBlob = kept ?? (await downloadFile(where, file, { retry, signal }));
+  const config = parseModelConfig(parseJson(await configBlob.text(), where), url.href);
+  return { url, manifest, manifestText: text, config, configBlob, store, offline };
 }
 
 async function readManifest(url: URL, store: FileStore, retry: RetryPolicy, signal: AbortSignal | undefined) {

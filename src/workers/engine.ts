@@ -3,7 +3,7 @@
 import { GmsaError, toGmsaError } from '../errors.js';
 import type { ConcreteDevice, WasmPaths } from '../protocol.js';
 import { createGpuDevice } from './gpu-device.js';
-import { configureOrt } from './ort.js';
+import { loadOrt } from './ort.js';
 import { OrtQueue } from './ort-queue.js';
 
 export class Engine {
@@ -31,7 +31,7 @@ export class Engine {
 
   /** The caller disposes it. */
   static async create(device: ConcreteDevice, wasmPaths?: WasmPaths): Promise<Engine> {
-    configureOrt(wasmPaths);
+    await loadOrt(wasmPaths);
     return new Engine(device === 'webgpu' ? await createGpuDevice() : undefined);
   }
 

@@ -4,7 +4,7 @@ import { badModel } from '../model-folder/checks.js';
 import type { GraphName } from '../model-folder/manifest.js';
 import type { GraphBlobs } from '../model-folder/model-files.js';
 import type { Engine } from './engine.js';
-import { InferenceSession, type Tensor } from './ort.js';
+import { InferenceSession, type SessionOptions, type Tensor } from './ort.js';
 
 export type FloatType = 'float32' | 'float16';
 
@@ -36,7 +36,7 @@ export class GraphSession {
     const { device } = engine;
     const { keepOnGpu } = options;
     const model = new Uint8Array(await files.graph.arrayBuffer());
-    const common: InferenceSession.SessionOptions = {
+    const common: SessionOptions = {
       externalData: files.data.map(({ path, blob }) => ({ path, data: blob })),
       logSeverityLevel: 3,
     };

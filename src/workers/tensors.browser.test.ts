@@ -1,6 +1,8 @@
-import { expect, test } from 'vitest';
-import { Tensor } from './ort.js';
+import { beforeAll, expect, test } from 'vitest';
+import { loadOrt, Tensor } from './ort.js';
 import { allFinite, floatTensor, idTensor, maskTensor, valuesOf } from './tensors.js';
+
+beforeAll(() => loadOrt(undefined));
 
 test('ids are padded on the right, and the mask tells padding from tokens', () => {
   const ids = idTensor([[5, 6, 7], [8]], 3);
