@@ -33,6 +33,9 @@ export class GmsaError extends Error {
 const OUT_OF_MEMORY =
   /out of memory|bad_alloc|allocation fail|failed to allocate|array buffer allocation|memory\.grow/i;
 
+export const FREE_MEMORY =
+  'Close other tabs, use a shorter text or a higher rate, and call again: the worker starts anew.';
+
 /**
  * Gives an error from ONNX Runtime or the browser a code. A `GmsaError` and an abort pass unchanged.
  * @param doing what was under way, as in "while encoding a segment"
@@ -42,10 +45,15 @@ export function toGmsaError(error: unknown, doing: string): unknown {
     return error;
   const text = error instanceof Error ? error.message : String(error);
   if (OUT_OF_MEMORY.test(text)) {
+    return new GmsaError('OUT_OF_MEMORY', `Memory ran out while ${doing}: ${text}`, FREE_MEMORY, {
+      cause: error,
+    });
+  }
+  if (error instanceof WebAssembly.RuntimeError) {
     return new GmsaError(
-      'OUT_OF_MEMORY',
-      `Memory ran out while ${doing}: ${text}`,
-      'Close other tabs, compress a shorter text, or use a higher rate.',
+      'WORKER_CRASHED',
+      `ONNX Runtime crashed while ${doing}: ${text}`,
+      'Call again: the worker starts anew from the files already downloaded.',
       { cause: error },
     );
   }

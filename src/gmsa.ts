@@ -5,31 +5,34 @@ import { type Compression, contextOf, createCompression } from './compression.js
 import type { CompressedContext, CompressedSegment } from './context/compressed-context.js';
 import { type AdapterProbe, chooseRuntime, type Device, type DType, probeAdapter } from './device-choice.js';
 import { GmsaError } from './errors.js';
-import { runJob } from './job.js';
 import type { CacheOption } from './model-folder/file-store.js';
-import { type ConcreteDType, downloadBytes } from './model-folder/manifest.js';
-import { downloadModelFiles } from './model-folder/model-files.js';
+import { KeptFiles } from './model-folder/kept-files.js';
+import { type ConcreteDType, downloadBytes, GRAPHS } from './model-folder/manifest.js';
 import { type ModelFolder, openModelFolder } from './model-folder/model-folder.js';
 import type { DownloadProgress } from './model-folder/progress.js';
-import type {
-  AdapterDescription,
-  AnswerLength,
-  CompressEvent,
-  CompressorApi,
-  ConcreteDevice,
-  ContextRequest,
-  DecoderApi,
-  GenerationResult,
-  SessionEvent,
-  TextEvent,
-  WasmPaths,
+import {
+  type AdapterDescription,
+  type AnswerLength,
+  COMPRESSOR_GRAPHS,
+  type CompressEvent,
+  type CompressorApi,
+  type CompressorSetup,
+  type ConcreteDevice,
+  type ContextRequest,
+  DECODER_GRAPHS,
+  type DecoderApi,
+  type DecoderSetup,
+  type GenerationResult,
+  type SessionEvent,
+  type TextEvent,
+  type WasmPaths,
 } from './protocol.js';
 import { isBlank } from './segments/normalise.js';
 import { type Support, type SupportOptions, support } from './support.js';
 import { createTextStream, type TextStream } from './text-stream.js';
 import { unlessAborted } from './unless-aborted.js';
 import { DEFAULT_NEW_TOKENS } from './window.js';
-import { WorkerHandle } from './worker-handle.js';
+import { WorkerHost } from './worker-host.js';
 import { startCompressor, startDecoder } from './workers/start.js';
 
 /** Progress of loading: the files, then each session as its creation begins, then ready. */
@@ -54,6 +57,11 @@ export interface LoadOptions {
   cache?: CacheOption;
   /** Where ONNX Runtime's wasm is served from; needed only where a bundler did not bring it along. */
   wasmPaths?: WasmPaths;
+  /**
+   * 'on-demand': loads the decoder alone, enough to ask about saved contexts; the first `compress` brings the encoder's
+   * files and worker, and `onProgress` hears of it. Default 'eager'.
+   */
+  encoder?: 'eager' | 'on-demand';
   /** How to start the workers, for pages whose bundler or origin cannot start them from this module's URL. */
   workers?: { compressor?: () => Worker; decoder?: () => Worker };
 }
@@ -108,16 +116,13 @@ export interface AskOptions extends GenerateOptions {
 }
 
 interface Parts {
-  compressor: WorkerHandle<CompressorApi>;
-  decoder: WorkerHandle<DecoderApi>;
+  compressor: WorkerHost<CompressorSetup, CompressorApi>;
+  decoder: WorkerHost<DecoderSetup, DecoderApi>;
   folder: ModelFolder;
   device: ConcreteDevice;
   dtype: ConcreteDType;
   adapter: AdapterProbe | undefined;
 }
-
-/** How long `dispose` waits for a worker that is busy before it ends it. */
-const DISPOSE_WAIT_MS = 2000;
 
 const gone = () =>
   new GmsaError('DISPOSED', 'This Gmsa has been disposed.', 'Load the model again with Gmsa.load().');
@@ -130,11 +135,10 @@ export class Gmsa {
   /** The GPU in use; undefined on wasm. */
   readonly adapter: AdapterDescription | undefined;
 
-  readonly #compressor: WorkerHandle<CompressorApi>;
-  readonly #decoder: WorkerHandle<DecoderApi>;
+  readonly #compressor: WorkerHost<CompressorSetup, CompressorApi>;
+  readonly #decoder: WorkerHost<DecoderSetup, DecoderApi>;
   readonly #hiddenSize: number;
   readonly #contextIds = new WeakMap<CompressedContext, number>();
-  readonly #disposal = new AbortController();
   #lastContextId = 0;
   #disposed: Promise<void> | undefined;
 
@@ -186,46 +190,41 @@ export class Gmsa {
     const offered = Object.keys(folder.manifest.dtypes) as ConcreteDType[];
     const { device, dtype } = chooseRuntime(wanted, adapter, offered);
 
-    // Started before the download, so that their scripts load meanwhile.
-    const compressor = new WorkerHandle<CompressorApi>(
-      (workers?.compressor ?? startCompressor)(),
-      'compressor',
-    );
-    const decoder = new WorkerHandle<DecoderApi>((workers?.decoder ?? startDecoder)(), 'decoder');
+    const files = new KeptFiles(folder, dtype, onProgress);
+    const setup = { device, config: folder.config, ...(wasmPaths ? { wasmPaths } : {}) };
+    const onSession = ({ name }: SessionEvent) => onProgress?.({ status: 'session', name });
+    const compressor = new WorkerHost<CompressorSetup, CompressorApi>({
+      name: 'compressor',
+      start: workers?.compressor ?? startCompressor,
+      setup: async (stop) => ({ ...setup, ...(await files.get(COMPRESSOR_GRAPHS, stop)) }),
+      onSession,
+    });
+    const decoder = new WorkerHost<DecoderSetup, DecoderApi>({
+      name: 'decoder',
+      start: workers?.decoder ?? startDecoder,
+      setup: async (stop) => ({
+        ...setup,
+        ...(keyValueBudgetBytes === undefined ? {} : { keyValueBudgetBytes }),
+        ...(await files.get(DECODER_GRAPHS, stop)),
+      }),
+      onSession,
+    });
+    const eager = options.encoder !== 'on-demand';
+    const stop = new AbortController();
     try {
-      const { graphs, tokenizer } = await downloadModelFiles(folder, dtype, { signal, onProgress });
-      const { embed_tokens, encoder_model, lsa, decoder_model_merged } = graphs;
-      const setup = { device, config: folder.config, tokenizer, ...(wasmPaths ? { wasmPaths } : {}) };
-      const onSession = ({ name }: SessionEvent) => onProgress?.({ status: 'session', name });
+      // The workers start before the download, so that their scripts load meanwhile.
       await Promise.all([
-        runJob<SessionEvent, void>(
-          (port) =>
-            compressor.guard(
-              compressor.remote.load({ ...setup, graphs: { embed_tokens, encoder_model, lsa } }, port),
-            ),
-          onSession,
-          signal,
+        files.get(
+          eager ? GRAPHS : DECODER_GRAPHS,
+          signal ? AbortSignal.any([signal, stop.signal]) : stop.signal,
         ),
-        runJob<SessionEvent, void>(
-          (port) =>
-            decoder.guard(
-              decoder.remote.load(
-                {
-                  ...setup,
-                  graphs: { embed_tokens, decoder_model_merged },
-                  ...(keyValueBudgetBytes === undefined ? {} : { keyValueBudgetBytes }),
-                },
-                port,
-              ),
-            ),
-          onSession,
-          signal,
-        ),
+        decoder.start(signal),
+        eager && compressor.start(signal),
       ]);
       signal?.throwIfAborted();
     } catch (error) {
-      compressor.terminate(gone());
-      decoder.terminate(gone());
+      stop.abort();
+      await Promise.all([compressor.dispose(gone()), decoder.dispose(gone())]);
       throw error;
     }
     onProgress?.({ status: 'ready' });
@@ -301,7 +300,9 @@ export class Gmsa {
         progress.totalTokens = event.totalTokens;
       } else {
         const segment = Object.freeze(event.segment);
-        if (prefill) this.#prefill(contextId, segments.length, segment);
+        const first = segments.length;
+        if (prefill)
+          this.#decoder.tell((decoder) => decoder.append(contextId, first, [contextSegment(segment)]));
         segments.push(segment);
         push(segment);
         progress.segments += 1;
@@ -310,13 +311,13 @@ export class Gmsa {
       onProgress?.({ ...progress });
     };
     try {
-      await this.#run<CompressEvent, void>(
-        (port) => this.#compressor.guard(this.#compressor.remote.compress(text, rate, port)),
+      await this.#compressor.run<CompressEvent, void>(
+        (remote, port) => remote.compress(text, rate, port),
         onEvent,
         signal,
       );
     } catch (error) {
-      if (segments.length > 0) this.#forget(contextId);
+      if (segments.length > 0) this.#decoder.tell((decoder) => decoder.forget(contextId));
       throw error;
     }
     const context: CompressedContext = Object.freeze({
@@ -346,7 +347,7 @@ export class Gmsa {
     return this.#generate(context, options, () => {
       checkText(question, 'question');
       const length = answerLength(options);
-      return (port, ready) => this.#decoder.remote.ask(this.#request(ready), question, length, port);
+      return (decoder, port, ready) => decoder.ask(this.#request(ready), question, length, port);
     });
   }
 
@@ -355,7 +356,7 @@ export class Gmsa {
     return this.#generate(
       context,
       options,
-      () => (port, ready) => this.#decoder.remote.restore(this.#request(ready), options.maxNewTokens, port),
+      () => (decoder, port, ready) => decoder.restore(this.#request(ready), options.maxNewTokens, port),
     );
   }
 
@@ -365,49 +366,40 @@ export class Gmsa {
       checkText(text, 'text');
       checkText(question, 'question');
       const length = answerLength(options);
-      return (port) => this.#decoder.remote.askFullText(text, question, length, port);
+      return (decoder, port) => decoder.askFullText(text, question, length, port);
     });
   }
 
   /** Tokens of a text, as `compress` counts them. An empty text has none. */
-  async countTokens(text: string): Promise<number> {
+  async countTokens(text: string, { signal }: { signal?: AbortSignal } = {}): Promise<number> {
     this.#checkAlive();
     if (typeof text !== 'string') checkText(text, 'text');
-    return this.#compressor.guard(this.#compressor.remote.countTokens(text));
+    return this.#decoder.run(
+      (decoder, port) => decoder.countTokens(text, port),
+      () => {},
+      signal,
+    );
+  }
+
+  /**
+   * Frees what compressing needs, on the GPU too, once the compressions under way have ended. Contexts can be asked about
+   * on; the next `compress` starts the encoder again from the files already downloaded.
+   */
+  async releaseEncoder(): Promise<void> {
+    this.#checkAlive();
+    await this.#compressor.release();
   }
 
   /** Releases everything and ends the workers. Twice is harmless; later calls reject with `DISPOSED`. */
   dispose(): Promise<void> {
-    this.#disposed ??= this.#release();
-    return this.#disposed;
-  }
-
-  async #release(): Promise<void> {
-    this.#disposal.abort(gone());
-    await Promise.all(
-      [this.#compressor, this.#decoder].map(async (handle) => {
-        const released = handle.guard<void>(handle.remote.dispose()).catch(() => {});
-        await Promise.race([released, new Promise((resolve) => setTimeout(resolve, DISPOSE_WAIT_MS))]);
-        handle.terminate(gone());
-      }),
+    this.#disposed ??= Promise.all([this.#compressor.dispose(gone()), this.#decoder.dispose(gone())]).then(
+      () => {},
     );
+    return this.#disposed;
   }
 
   #checkAlive(): void {
     if (this.#disposed) throw gone();
-  }
-
-  /** A job that ends with `DISPOSED` when this Gmsa does. */
-  #run<E, R>(
-    start: (port: MessagePort) => Promise<R>,
-    onEvent: (event: E) => void,
-    signal: AbortSignal | undefined,
-  ): Promise<R> {
-    return runJob(start, onEvent, this.#untilDisposed(signal));
-  }
-
-  #untilDisposed(signal: AbortSignal | undefined): AbortSignal {
-    return signal ? AbortSignal.any([signal, this.#disposal.signal]) : this.#disposal.signal;
   }
 
   /**
@@ -417,7 +409,7 @@ export class Gmsa {
   #generate<C extends CompressedContext | undefined>(
     target: C | Compression,
     { signal, maxNewTokens }: GenerateOptions,
-    prepare: () => (port: MessagePort, context: C) => Promise<GenerationResult>,
+    prepare: () => (decoder: DecoderApi, port: MessagePort, context: C) => Promise<GenerationResult>,
   ): TextStream {
     return createTextStream(async (push) => {
       this.#checkAlive();
@@ -429,23 +421,13 @@ export class Gmsa {
         );
       }
       const start = prepare();
-      const context = await unlessAborted(contextOf(target), this.#untilDisposed(signal));
-      return this.#run<TextEvent, GenerationResult>(
-        (port) => this.#decoder.guard(start(port, context)),
+      const context = await unlessAborted(contextOf(target), signal);
+      return this.#decoder.run<TextEvent, GenerationResult>(
+        (decoder, port) => start(decoder, port, context),
         push,
         signal,
       );
     });
-  }
-
-  /** Lets the decoder begin with a segment. What fails here shows, or is made good, when a question is asked. */
-  #prefill(contextId: number, index: number, { tokens, softTokens, data }: CompressedSegment): void {
-    const segments = [{ tokens, softTokens, data }];
-    this.#decoder.guard(this.#decoder.remote.append(contextId, index, segments)).catch(() => {});
-  }
-
-  #forget(contextId: number): void {
-    this.#decoder.guard(this.#decoder.remote.forget(contextId)).catch(() => {});
   }
 
   #newContextId(): number {
@@ -466,10 +448,11 @@ export class Gmsa {
       contextId = this.#newContextId();
       this.#contextIds.set(context, contextId);
     }
-    const segments = context.segments.map(({ tokens, softTokens, data }) => ({ tokens, softTokens, data }));
-    return { contextId, rate: context.rate, segments };
+    return { contextId, rate: context.rate, segments: context.segments.map(contextSegment) };
   }
 }
+
+const contextSegment = ({ tokens, softTokens, data }: CompressedSegment) => ({ tokens, softTokens, data });
 
 function answerLength({ minNewTokens = 0, maxNewTokens = DEFAULT_NEW_TOKENS }: AskOptions): AnswerLength {
   if (!(Number.isSafeInteger(minNewTokens) && minNewTokens >= 0 && minNewTokens <= maxNewTokens)) {

@@ -21,10 +21,7 @@ export async function runJob<E, R>(
   const { port1: port, port2 } = new MessageChannel();
   const { promise: ended, resolve: end } = deferred<void>();
   const { promise: aborted, reject } = deferred<never>();
-  const onAbort = () => {
-    port.postMessage(ABORT);
-    reject(signal!.reason);
-  };
+  const onAbort = () => reject(signal!.reason);
   port.onmessage = ({ data }: MessageEvent<Message<E>>) => {
     if (data === END) end();
     else if (!signal?.aborted) onEvent(data.event);
@@ -34,6 +31,9 @@ export async function runJob<E, R>(
     const result = await Promise.race([start(transfer(port2, [port2])), aborted]);
     await Promise.race([ended, aborted]);
     return result;
+  } catch (error) {
+    port.postMessage(ABORT); // nobody waits for the work any more
+    throw error;
   } finally {
     signal?.removeEventListener('abort', onAbort);
     port.close();

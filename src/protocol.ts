@@ -1,6 +1,7 @@
 // What crosses between the page and its two workers. Calls go through comlink; what a long call reports on the way
 // goes over a MessagePort of its own (job.ts), which keeps the order and carries the abort back.
 
+import type { GraphName } from './model-folder/manifest.js';
 import type { ModelConfig } from './model-folder/model-config.js';
 import type { GraphBlobs, TokenizerFiles } from './model-folder/model-files.js';
 
@@ -42,12 +43,15 @@ interface WorkerSetup {
   wasmPaths?: WasmPaths;
 }
 
+export const COMPRESSOR_GRAPHS = ['embed_tokens', 'encoder_model', 'lsa'] as const satisfies GraphName[];
+export const DECODER_GRAPHS = ['embed_tokens', 'decoder_model_merged'] as const satisfies GraphName[];
+
 export interface CompressorSetup extends WorkerSetup {
-  graphs: Record<'embed_tokens' | 'encoder_model' | 'lsa', GraphBlobs>;
+  graphs: Record<(typeof COMPRESSOR_GRAPHS)[number], GraphBlobs>;
 }
 
 export interface DecoderSetup extends WorkerSetup {
-  graphs: Record<'embed_tokens' | 'decoder_model_merged', GraphBlobs>;
+  graphs: Record<(typeof DECODER_GRAPHS)[number], GraphBlobs>;
   /** For the KV caches that are kept; unset: a default of the device. */
   keyValueBudgetBytes?: number;
 }
@@ -69,12 +73,19 @@ export type CompressEvent =
   | { type: 'plan'; totalSegments: number; totalTokens: number }
   | { type: 'segment'; segment: SegmentEvent };
 
-export interface CompressorApi {
-  load(setup: CompressorSetup, port: MessagePort): Promise<void>;
-  countTokens(text: string): Promise<number>;
+/** What a worker host needs of any worker. */
+export interface WorkerApi<Setup> {
+  /** Answers once the worker holds the lock of that name, which it gives back when it ends. */
+  hello(lock: string): Promise<void>;
+  load(setup: Setup, port: MessagePort): Promise<void>;
+  /** Once loaded: rejects when nothing can be run any more, as when the GPU device is lost. */
+  failure(): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+export interface CompressorApi extends WorkerApi<CompressorSetup> {
   /** Segments come as events, in order. */
   compress(text: string, rate: number, port: MessagePort): Promise<void>;
-  dispose(): Promise<void>;
 }
 
 export interface ContextSegment {
@@ -125,12 +136,13 @@ export interface AnswerLength {
   maxNewTokens: number;
 }
 
-export interface DecoderApi {
-  load(setup: DecoderSetup, port: MessagePort): Promise<void>;
+export interface DecoderApi extends WorkerApi<DecoderSetup> {
   /** Prefills segments of a context that is still being compressed; `first`: index of the first one. */
   append(contextId: number, first: number, segments: ContextSegment[]): Promise<void>;
   /** Frees what is kept of a context. */
   forget(contextId: number): Promise<void>;
+  /** As `compress` counts them. */
+  countTokens(text: string, port: MessagePort): Promise<number>;
   ask(
     context: ContextRequest,
     question: string,
@@ -149,5 +161,4 @@ export interface DecoderApi {
     length: AnswerLength,
     port: MessagePort,
   ): Promise<GenerationResult>;
-  dispose(): Promise<void>;
 }

@@ -72,10 +72,15 @@ function parseGraphs(json: unknown, dtype: string, listed: ReadonlyMap<string, F
   return Object.fromEntries(entries) as Record<GraphName, GraphFiles>;
 }
 
-/** The files that one dtype needs, each once. */
-export function filesOf(manifest: Manifest, dtype: ConcreteDType): string[] {
-  const graphs = Object.values(manifest.dtypes[dtype] ?? {});
-  return [...new Set([...SMALL_FILES, ...graphs.flatMap(({ graph, data }) => [graph, ...data])])];
+/** The files that graphs of one dtype need, each once. */
+export function filesOf(
+  manifest: Manifest,
+  dtype: ConcreteDType,
+  graphs: readonly GraphName[] = GRAPHS,
+): string[] {
+  const files = manifest.dtypes[dtype];
+  const paths = graphs.flatMap((name) => (files ? [files[name].graph, ...files[name].data] : []));
+  return [...new Set([...SMALL_FILES, ...paths])];
 }
 
 /** Bytes to download for one dtype. */

@@ -1,7 +1,7 @@
 // The files of one dtype: from the cache, else downloaded, a few at a time; each verified, and kept for the next visit.
 import { badModel } from './checks.js';
 import { downloadFile } from './download.js';
-import { type ConcreteDType, filesOf, type GraphName } from './manifest.js';
+import { type ConcreteDType, filesOf, GRAPHS, type GraphName } from './manifest.js';
 import { type ModelFolder, parseJson } from './model-folder.js';
 import { type DownloadProgress, type LoadWarning, ProgressReport } from './progress.js';
 import { PATIENT, type RetryPolicy } from './retry.js';
@@ -19,12 +19,16 @@ export interface TokenizerFiles {
   config: object;
 }
 
-export interface ModelFiles {
-  graphs: Record<GraphName, GraphBlobs>;
+export interface ModelFiles<G extends GraphName = GraphName> {
+  graphs: Record<G, GraphBlobs>;
   tokenizer: TokenizerFiles;
 }
 
-export interface FilesOptions {
+export interface FilesOptions<G extends GraphName = GraphName> {
+  /** Default: all. */
+  graphs?: readonly G[] | undefined;
+  /** Files that are there already, by path; those got are added. */
+  kept?: Map<string, Blob> | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: DownloadProgress) => void) | undefined;
   /** For tests; default: patient. */
@@ -39,37 +43,48 @@ const PARALLEL = 4;
  * @throws GmsaError `MODEL_NOT_FOUND`, `BAD_MODEL`, `CORRUPT_FILE` (not what the manifest describes), `NETWORK`; the
  *   signal's reason
  */
-export async function downloadModelFiles(
+export async function downloadModelFiles<G extends GraphName = GraphName>(
   folder: ModelFolder,
   dtype: ConcreteDType,
-  options: FilesOptions = {},
-): Promise<ModelFiles> {
-  const { manifest, url, store } = folder;
-  const graphs = manifest.dtypes[dtype];
-  if (!graphs) throw badModel(url.href, `it offers no ${dtype} graphs`);
+  options: FilesOptions<G> = {},
+): Promise<ModelFiles<G>> {
+  const { manifest, url } = folder;
+  const { graphs = GRAPHS as readonly GraphName[] as readonly G[], kept = new Map<string, Blob>() } = options;
+  const files = manifest.dtypes[dtype];
+  if (!files) throw badModel(url.href, `it offers no ${dtype} graphs`);
   options.signal?.throwIfAborted();
-  const warn = once(options.onProgress);
-  await makeRoom(folder, dtype, warn);
+  const missing = filesOf(manifest, dtype, graphs).filter((path) => !kept.has(path));
+  if (missing.length > 0) await getMissing(folder, dtype, missing, kept, options);
 
-  const blobs = await getAll(folder, filesOf(manifest, dtype), options, warn);
-
-  if (!folder.offline) {
-    // Only now: until its files are all here, the manifest of the version before is the one to fall back on.
-    await store.putManifest(folder.manifestText).catch((error: unknown) => warn(cacheWarning(error)));
-    await store.removeAllBut(manifest.files).catch(() => {});
-  }
-  const json = async (path: string) => parseJson(await blobs.get(path)!.text(), new URL(path, url)) as object;
-  const graphBlobs = Object.entries(graphs).map(([name, files]) => [
+  const json = async (path: string) => parseJson(await kept.get(path)!.text(), new URL(path, url)) as object;
+  const graphBlobs = graphs.map((name) => [
     name,
     {
-      graph: blobs.get(files.graph)!,
-      data: files.data.map((path) => ({ path: path.split('/').at(-1)!, blob: blobs.get(path)! })),
+      graph: kept.get(files[name].graph)!,
+      data: files[name].data.map((path) => ({ path: path.split('/').at(-1)!, blob: kept.get(path)! })),
     },
   ]);
   return {
-    graphs: Object.fromEntries(graphBlobs) as Record<GraphName, GraphBlobs>,
+    graphs: Object.fromEntries(graphBlobs) as Record<G, GraphBlobs>,
     tokenizer: { tokenizer: await json('tokenizer.json'), config: await json('tokenizer_config.json') },
   };
+}
+
+async function getMissing(
+  folder: ModelFolder,
+  dtype: ConcreteDType,
+  paths: readonly string[],
+  kept: Map<string, Blob>,
+  options: FilesOptions,
+): Promise<void> {
+  const { manifest, store } = folder;
+  const warn = once(options.onProgress);
+  await makeRoom(folder, dtype, warn);
+  await getAll(folder, paths, kept, options, warn);
+  if (folder.offline) return;
+  // Only now: until its files are all here, the manifest of the version before is the one to fall back on.
+  await store.putManifest(folder.manifestText).catch((error: unknown) => warn(cacheWarning(error)));
+  await store.removeAllBut(manifest.files).catch(() => {});
 }
 
 /** Bytes of one dtype that are not in the cache. */
@@ -104,14 +119,14 @@ async function makeRoom(folder: ModelFolder, dtype: ConcreteDType, warn: Warn): 
 async function getAll(
   { manifest, url, store, configBlob }: ModelFolder,
   paths: readonly string[],
+  blobs: Map<string, Blob>,
   { signal, onProgress, retry = PATIENT }: FilesOptions,
   warn: Warn,
-): Promise<Map<string, Blob>> {
+): Promise<void> {
   const stop = new AbortController();
   const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
   const files = paths.map((path) => [path, manifest.files.get(path)!] as const);
   const report = new ProgressReport(manifest.name, files, onProgress);
-  const blobs = new Map<string, Blob>();
   let full = false;
 
   const getOne = async ([path, file]: (typeof files)[number]) => {
@@ -144,7 +159,6 @@ async function getAll(
   };
   try {
     await Promise.all(Array.from({ length: PARALLEL }, lane));
-    return blobs;
   } finally {
     stop.abort();
   }

@@ -34,7 +34,6 @@ describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
     expect(segments.length).toBeGreaterThan(5);
     const tokens = segments.reduce((sum, segment) => sum + segment.tokens, 0);
     expect(events[0]).toEqual({ type: 'plan', totalSegments: segments.length, totalTokens: tokens });
-    expect(compressor.countTokens(text)).toBe(tokens);
     for (const segment of segments) {
       expect(segment.tokens).toBeLessThanOrEqual(64);
       expect(segment.softTokens).toBe(Math.ceil(segment.tokens / 2));

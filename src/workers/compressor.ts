@@ -5,8 +5,7 @@ import { notFinite } from '../errors.js';
 import type { Job } from '../job.js';
 import type { ModelConfig } from '../model-folder/model-config.js';
 import type { CompressEvent, CompressorSetup, SegmentEvent } from '../protocol.js';
-import { normalise } from '../segments/normalise.js';
-import { type Piece, pieces } from '../segments/pieces.js';
+import type { Piece } from '../segments/pieces.js';
 import { cutPieces, type Segment } from '../segments/plan.js';
 import {
   groupMerge,
@@ -24,12 +23,11 @@ import { Engine } from './engine.js';
 import { GraphSession } from './graph-session.js';
 import { Tensor } from './ort.js';
 import { allFinite, floatTensor, idTensor, maskTensor, valuesOf } from './tensors.js';
+import { textPieces } from './text-pieces.js';
 import { Tokenizer } from './tokenizer.js';
 
 /** Tokens of a batch, padding included. On wasm a batch wins nothing. */
 const BATCH_TOKENS = { webgpu: 4096, wasm: 512 };
-/** Pieces tokenised between two looks at the abort signal. */
-const PIECES_PER_CHECK = 256;
 
 type CompressJob = Job<CompressEvent>;
 
@@ -100,11 +98,9 @@ export class Compressor {
     );
   }
 
-  /** Tokens of the text as `compress` counts them. */
-  countTokens(text: string): number {
-    let tokens = 0;
-    for (const piece of this.#pieces(text)) tokens += piece.ids.length;
-    return tokens;
+  /** Rejects once nothing can be run any more. */
+  get failure(): Promise<never> {
+    return this.#engine.failure;
   }
 
   /**
@@ -149,11 +145,6 @@ export class Compressor {
     this.#engine.dispose();
   }
 
-  #pieces(text: string): Iterable<Piece> {
-    const normalised = normalise(text);
-    return normalised === '' ? [] : pieces(normalised, this.#tokenizer.encode, this.#config.segmentLength);
-  }
-
   /** Tokenises and cuts, and gives up as soon as the text cannot fit at any rate. */
   async #plan(text: string, rate: number, job: CompressJob): Promise<Segment[]> {
     const { prefixIds, questionTemplate, rates, window } = this.#config;
@@ -162,13 +153,12 @@ export class Compressor {
     const highest = rates.at(-1)!;
     const all: Piece[] = [];
     let tokens = 0;
-    for (const piece of this.#pieces(text)) {
+    for await (const piece of textPieces(text, this.#tokenizer, this.#config, job)) {
       all.push(piece);
       tokens += piece.ids.length;
       if (Math.ceil(tokens / highest) + others > window) {
         checkFits({ segmentTokens: [tokens], rate, others }, this.#config);
       }
-      if (all.length % PIECES_PER_CHECK === 0) await job.checkpoint();
     }
     const segments = cutPieces(all, this.#config.segmentLength);
     checkFits({ segmentTokens: segments.map(({ ids }) => ids.length), rate, others }, this.#config);

@@ -1,33 +1,17 @@
 // The compressor's worker. Owns its ONNX Runtime and GPUDevice.
 import { expose } from 'comlink';
-import '../error-transfer.js';
-import { toGmsaError } from '../errors.js';
-import { serveJob } from '../job.js';
-import type { CompressEvent, CompressorApi, SessionEvent } from '../protocol.js';
+import type { CompressEvent, CompressorApi, CompressorSetup } from '../protocol.js';
 import { Compressor } from './compressor.js';
+import { serveWorker } from './serve.js';
 
-let compressor: Compressor | undefined;
+const { lifecycle, run } = serveWorker<CompressorSetup, Compressor>('compressor', Compressor.create);
 
 const api: CompressorApi = {
-  load: (setup, port) =>
-    serveJob<SessionEvent, void>(port, async (job) => {
-      compressor = await Compressor.create(setup, (name) => job.emit({ name }));
-    }).catch(rethrow('loading the compressor')),
-  countTokens: async (text) => compressor!.countTokens(text),
+  ...lifecycle,
   compress: (text, rate, port) =>
-    serveJob<CompressEvent, void>(port, (job) => compressor!.compress(text, rate, job)).catch(
-      rethrow('compressing the text'),
+    run<CompressEvent, void>(port, 'compressing the text', (compressor, job) =>
+      compressor.compress(text, rate, job),
     ),
-  dispose: async () => {
-    await compressor?.dispose();
-    compressor = undefined;
-  },
 };
-
-function rethrow(doing: string) {
-  return (error: unknown): never => {
-    throw toGmsaError(error, doing);
-  };
-}
 
 expose(api);

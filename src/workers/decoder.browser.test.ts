@@ -143,6 +143,15 @@ describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
     }
   });
 
+  test('tokens are counted as the compressor counts them', async () => {
+    const tokens = segments.reduce((sum, segment) => sum + segment.tokens, 0);
+    const { job, controller } = testJob<never>();
+    expect(await decoder.countTokens(longText(40), job)).toBe(tokens);
+    expect(await decoder.countTokens('', job)).toBe(0);
+    controller.abort();
+    await expect(decoder.countTokens(longText(400), job)).rejects.toMatchObject({ name: 'AbortError' });
+  });
+
   test('a restoration is that of each segment, in order', async () => {
     const context = { ...freshContext(), segments: segments.slice(0, 2) };
     const restore = (part: ContextRequest) => run((job) => decoder.restore(part, 10, job));

@@ -18,6 +18,7 @@ import { type Checkpoint, DecoderGraph } from './decoder-graph.js';
 import { Engine } from './engine.js';
 import { type Generated, generate } from './generate.js';
 import type { KeyValueCache } from './key-value-cache.js';
+import { textPieces } from './text-pieces.js';
 import { Tokenizer } from './tokenizer.js';
 import { trimmed } from './trimmed.js';
 
@@ -60,6 +61,18 @@ export class Decoder {
       engine.dispose();
       throw error;
     }
+  }
+
+  /** Rejects once nothing can be run any more. */
+  get failure(): Promise<never> {
+    return this.#engine.failure;
+  }
+
+  /** Tokens of a text, as the compressor counts them. Here, since the compressor need not be loaded. */
+  async countTokens(text: string, job: Job<never>): Promise<number> {
+    let tokens = 0;
+    for await (const { ids } of textPieces(text, this.#tokenizer, this.#config, job)) tokens += ids.length;
+    return tokens;
   }
 
   /**

@@ -1,6 +1,7 @@
 // Worker only. What both workers stand on: ONNX Runtime's queue and, on WebGPU, the GPUDevice that its sessions and
 // our kernels share. The page never sees a GPU object.
-import { GmsaError, toGmsaError } from '../errors.js';
+import { deferred } from '../deferred.js';
+import { FREE_MEMORY, GmsaError, toGmsaError } from '../errors.js';
 import type { ConcreteDevice, WasmPaths } from '../protocol.js';
 import { createGpuDevice } from './gpu-device.js';
 import { loadOrt } from './ort.js';
@@ -10,21 +11,31 @@ export class Engine {
   readonly queue = new OrtQueue();
   /** Undefined on wasm. Owned by the engine. */
   readonly device: GPUDevice | undefined;
-  /** Why nothing can be run any more. */
-  #failure: GmsaError | undefined;
+  /** Rejects once nothing can be run any more. */
+  readonly failure: Promise<never>;
+  readonly #fail: (reason: GmsaError) => void;
+  #reason: GmsaError | undefined;
   #disposed = false;
 
   private constructor(device: GPUDevice | undefined) {
     this.device = device;
+    const { promise, reject } = deferred<never>();
+    this.failure = promise;
+    this.#fail = reject;
+    promise.catch(() => {}); // the calls report it
     device?.lost.then(({ message, reason }) => {
       const why = [reason, message].filter(Boolean).join(': ');
-      this.#fail('DEVICE_LOST', `The GPU device was lost (${why}).`);
+      this.#end(
+        'DEVICE_LOST',
+        `The GPU device was lost (${why}).`,
+        'Call again: device and sessions are made anew from the files already downloaded.',
+      );
     });
     device?.addEventListener('uncapturederror', (event) => {
       // WebGPU reports this beside the call, which goes on with invalid buffers.
       const { error } = event as GPUUncapturedErrorEvent;
       if (error instanceof GPUOutOfMemoryError) {
-        this.#fail('OUT_OF_MEMORY', `The GPU is out of memory: ${error.message}`);
+        this.#end('OUT_OF_MEMORY', `The GPU is out of memory: ${error.message}`, FREE_MEMORY);
       }
     });
   }
@@ -37,7 +48,7 @@ export class Engine {
 
   /** An error as the caller should see it: a lost device explains whatever failed after it. */
   explain(error: unknown, doing: string): unknown {
-    return this.#failure ?? toGmsaError(error, doing);
+    return this.#reason ?? toGmsaError(error, doing);
   }
 
   /** Release the sessions first. Twice is harmless. */
@@ -46,13 +57,10 @@ export class Engine {
     this.device?.destroy();
   }
 
-  #fail(code: 'DEVICE_LOST' | 'OUT_OF_MEMORY', message: string): void {
-    if (this.#disposed || this.#failure) return;
-    this.#failure = new GmsaError(
-      code,
-      message,
-      'Load the model again with Gmsa.load(); if it happens again, free GPU memory or use a shorter text.',
-    );
-    this.queue.close(this.#failure);
+  #end(code: 'DEVICE_LOST' | 'OUT_OF_MEMORY', message: string, fix: string): void {
+    if (this.#disposed || this.#reason) return;
+    this.#reason = new GmsaError(code, message, fix);
+    this.queue.close(this.#reason);
+    this.#fail(this.#reason);
   }
 }

@@ -1,0 +1,65 @@
+// Worker side of a worker host: what both workers answer alike. A worker is loaded once in its life.
+import '../error-transfer.js';
+import { deferred } from '../deferred.js';
+import { GmsaError, toGmsaError } from '../errors.js';
+import { type Job, serveJob } from '../job.js';
+import type { SessionEvent, WorkerApi } from '../protocol.js';
+
+interface Loaded {
+  /** Rejects once nothing can be run any more. */
+  readonly failure: Promise<never>;
+  dispose(): Promise<void>;
+}
+
+interface Serving<Setup, T> {
+  /** The part of the worker's interface that its host needs. */
+  lifecycle: WorkerApi<Setup>;
+  /** Undefined before it is loaded and once it is disposed. */
+  loaded(): T | undefined;
+  /** One call that reports over a port; what it throws gets a code. */
+  run<E, R>(port: MessagePort, doing: string, work: (loaded: T, job: Job<E>) => Promise<R>): Promise<R>;
+}
+
+/** @param create makes what the worker serves */
+export function serveWorker<Setup, T extends Loaded>(
+  name: string,
+  create: (setup: Setup, onSession: (name: string) => void) => Promise<T>,
+): Serving<Setup, T> {
+  let loaded: T | undefined;
+  return {
+    lifecycle: {
+      hello: holdForLife,
+      load: (setup, port) =>
+        serveJob<SessionEvent, void>(port, async (job) => {
+          loaded = await create(setup, (session) => job.emit({ name: session }));
+        }).catch((error: unknown) => {
+          throw toGmsaError(error, `loading the ${name}`);
+        }),
+      failure: async () => loaded!.failure,
+      dispose: async () => {
+        await loaded?.dispose();
+        loaded = undefined;
+      },
+    },
+    loaded: () => loaded,
+    run: <E, R>(port: MessagePort, doing: string, work: (loaded: T, job: Job<E>) => Promise<R>) =>
+      serveJob<E, R>(port, async (job) => {
+        if (!loaded) throw new GmsaError('DISPOSED', `The ${name} has been disposed.`, 'Load it again.');
+        return work(loaded, job);
+      }).catch((error: unknown) => {
+        throw toGmsaError(error, doing);
+      }),
+  };
+}
+
+/** Takes a lock that nobody gives back but the browser, when this worker is gone: however it went, its host hears. */
+async function holdForLife(lock: string): Promise<void> {
+  const locks = globalThis.navigator?.locks as LockManager | undefined; // secure contexts alone have it
+  if (!locks) return;
+  const held = deferred<void>();
+  void locks.request(lock, () => {
+    held.resolve();
+    return deferred<never>().promise;
+  });
+  await held.promise;
+}
