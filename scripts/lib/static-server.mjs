@@ -15,7 +15,8 @@ const TYPES = {
   '.wasm': 'application/wasm',
 };
 
-const ISOLATION = {
+/** With these a page is cross-origin isolated, and wasm may use threads. */
+export const ISOLATION = {
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
   'Cross-Origin-Resource-Policy': 'same-origin',
@@ -93,20 +94,26 @@ function respond(request, response, mounts, headers) {
 /**
  * A request listener of node:http.
  * @param {Record<string, string>} mounts URL prefixes to folders: { '/': 'dist-demo', '/models/': 'models' }
- * @param {{ isolated?: boolean }} [options] isolated: COOP and COEP headers, with which wasm may use threads
+ * @param {{ headers?: Record<string, string> }} [options] headers of every response
  * @returns {(request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse) => void}
  */
-export function serveFrom(mounts, { isolated = false } = {}) {
-  return (request, response) => respond(request, response, mounts, isolated ? ISOLATION : {});
+export function serveFrom(mounts, { headers = {} } = {}) {
+  return (request, response) => respond(request, response, mounts, headers);
 }
 
 /**
  * @param {Record<string, string>} mounts as for serveFrom
- * @param {{ host?: string, port?: number, isolated?: boolean }} [options] port 0: any free one
+ * @param {{ host?: string, port?: number, isolated?: boolean, headers?: Record<string, string> }} [options]
+ *   port 0: any free one; isolated: ISOLATION among the headers
  * @returns {Promise<{ url: string, close: () => Promise<void> }>} url ends with a slash
  */
-export async function startStaticServer(mounts, { host = '127.0.0.1', port = 0, isolated = false } = {}) {
-  const server = createServer(serveFrom(mounts, { isolated }));
+export async function startStaticServer(
+  mounts,
+  { host = '127.0.0.1', port = 0, isolated = false, headers = {} } = {},
+) {
+  const server = createServer(
+    serveFrom(mounts, { headers: isolated ? { ...ISOLATION, ...headers } : headers }),
+  );
   await new Promise((done, failed) => server.once('error', failed).listen(port, host, done));
   const shown = host === '0.0.0.0' || host === '127.0.0.1' ? 'localhost' : host;
   return {
