@@ -25,6 +25,13 @@ const chromiumArguments = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swift
 
 export default defineConfig({
   test: {
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.ts'],
+      exclude: ['src/**/*.test.ts', 'src/testing/**', 'src/**/*.d.ts'],
+      reporter: ['text-summary', 'json-summary', 'html'],
+      reportOnFailure: true,
+    },
     projects: [
       {
         test: {
@@ -41,7 +48,10 @@ export default defineConfig({
         optimizeDeps: {
           include: [
             'comlink',
+            'ai',
+            'ai-sdk-6',
             '@huggingface/tokenizers',
+            '@huggingface/transformers',
             '@noble/hashes/sha2.js',
             'idb',
             'onnxruntime-web/jspi',

@@ -13,6 +13,7 @@ const STEPS = {
   types: ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'],
   unit: ['node_modules/vitest/vitest.mjs', 'run'],
   build: ['scripts/build.mjs'],
+  reference: ['scripts/build-reference.mjs'],
   package: ['scripts/check-package.mjs'], // of what was built
   consumers: [PLAYWRIGHT, 'test', '--config', 'e2e/consumers/playwright.config.ts'], // of what was built
   e2e: [PLAYWRIGHT, 'test', '--config', 'e2e/playwright.config.ts'],

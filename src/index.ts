@@ -26,3 +26,4 @@ export type {
 export type { AdapterDescription, GenerationStats, SoftTokenData, WasmFiles, WasmPaths } from './protocol.js';
 export type { Support, SupportOptions, SupportProblem } from './support.js';
 export type { TextStream } from './text-stream.js';
+export { crossOriginWorker } from './workers/cross-origin-worker.js';

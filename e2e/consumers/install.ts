@@ -10,6 +10,9 @@ import { NPM, packLibrary } from '../../scripts/lib/tarball.mjs';
 /** Started by hand only, or of no use in a test. */
 const LEFT_OUT = ['webpack-dev-server'];
 
+/** What the library's subpaths want beside it. */
+const OPTIONAL = ['@ai-sdk/provider'];
+
 /**
  * Sets GMSA_CONSUMERS to the folder with a copy of each example and one node_modules. Set before, it names such a folder
  * from an earlier run, to work on these tests without installing again.
@@ -30,6 +33,8 @@ export default function install(): (() => void) | undefined {
     Object.assign(dependencies, example.dependencies, example.devDependencies);
   }
   for (const name of LEFT_OUT) delete dependencies[name];
+  const { devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  for (const name of OPTIONAL) dependencies[name] = devDependencies[name];
   dependencies['gmsa-web'] = `file:${packLibrary(folder).path}`;
   writeFileSync(
     join(folder, 'package.json'),

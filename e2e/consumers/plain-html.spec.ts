@@ -80,7 +80,7 @@ test('a strict Content-Security-Policy is enough', async ({ page }) => {
 test('the library may come from another origin, under a policy that names it', async ({ page }) => {
   const cdn = await serve(join(folder, 'gmsa-web'), { headers: { 'Access-Control-Allow-Origin': '*' } });
   const site = changed('cdn', (script) => script.replace('./gmsa-web/', cdn.url));
-  const policy = `default-src 'none'; script-src 'self' ${cdn.url} 'wasm-unsafe-eval'; worker-src blob:; connect-src 'self' ${cdn.url}`;
+  const policy = `default-src 'none'; script-src 'self' ${cdn.url} 'wasm-unsafe-eval'; worker-src blob: ${cdn.url}; connect-src 'self' ${cdn.url}`;
   const server = await serve(site, { headers: { 'Content-Security-Policy': policy } });
   const complaints = watchConsole(page);
   try {
@@ -103,6 +103,10 @@ test('workers and wasm may be served from wherever the page says', async ({ page
         wasmPaths: { wasm: '/wasm/onnxruntime.wasm' },`,
     ),
   );
+  cpSync(join(moved, 'gmsa-web'), join(moved, 'workers'), {
+    recursive: true,
+    filter: (path) => !/wasm$/.test(path),
+  });
   const move = (from: string, to: string) => {
     cpSync(join(moved, 'gmsa-web', from), join(moved, to));
     renameSync(join(moved, 'gmsa-web', from), join(moved, 'gmsa-web', `no-more-${from}`));

@@ -1,0 +1,83 @@
+// What the published types allow and forbid. Compiled, never run.
+import {
+  type CompressedContext,
+  type Compression,
+  Gmsa,
+  GmsaError,
+  type GmsaErrorCode,
+  type LoadProgress,
+  type TextStream,
+} from 'gmsa-web';
+import { type LanguageModelOptions, languageModel } from 'gmsa-web/ai-sdk';
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+const same = <A, B>(_: Equal<A, B>): void => {};
+
+const gmsa = await Gmsa.load('/models/a/', {
+  device: 'webgpu',
+  dtype: 'q4f16',
+  signal: new AbortController().signal,
+});
+same<typeof gmsa, Gmsa>(true);
+await Gmsa.load(new URL('https://example.org/models/a/'));
+// @ts-expect-error a model folder is needed
+await Gmsa.load();
+// @ts-expect-error there is no such device
+await Gmsa.load('/models/a/', { device: 'cuda' });
+// @ts-expect-error there is no such dtype
+await Gmsa.load('/models/a/', { dtype: 'int3' });
+await Gmsa.load('/models/a/', { wasmPaths: '/wasm/' });
+await Gmsa.load('/models/a/', { wasmPaths: { wasm: '/wasm/ort.wasm' } });
+await Gmsa.load('/models/a/', { workers: { decoder: () => new Worker('/decoder.js', { type: 'module' }) } });
+// @ts-expect-error a function that makes the worker, since it is made again after a crash
+await Gmsa.load('/models/a/', { workers: { decoder: new Worker('/decoder.js') } });
+// @ts-expect-error the constructor is private
+new Gmsa({});
+
+const onProgress = (progress: LoadProgress): string => {
+  // @ts-expect-error only the total has bytes
+  progress.loaded;
+  return progress.status === 'progress_total' ? `${progress.loaded} of ${progress.total}` : progress.status;
+};
+await Gmsa.load('/models/a/', { onProgress });
+
+const compression = gmsa.compress('text', { rate: 4 });
+same<typeof compression, Compression>(true);
+const context = await compression;
+same<typeof context, CompressedContext>(true);
+// @ts-expect-error the rate is a number
+gmsa.compress('text', { rate: '4x' });
+// @ts-expect-error a context does not change
+context.rate = 8;
+// @ts-expect-error nor do its segments
+context.segments.push(context.segments[0]!);
+for await (const segment of compression) same<typeof segment.softTokens, number>(true);
+
+const answer = gmsa.ask(context, 'Who?', { maxNewTokens: 10 });
+same<typeof answer, TextStream>(true);
+same<Awaited<ReturnType<typeof answer.text>>, string>(true);
+for await (const piece of answer) same<typeof piece, string>(true);
+same<Awaited<typeof answer.tokenIds>, number[]>(true);
+same<Awaited<typeof answer.stats>['stoppedBy'], 'end' | 'length'>(true);
+gmsa.ask(compression, 'Who?');
+gmsa.restore(compression);
+// @ts-expect-error a text has to be compressed first
+gmsa.ask('text', 'Who?');
+// @ts-expect-error a question is needed
+gmsa.ask(context);
+
+try {
+  await gmsa.dispose();
+} catch (error) {
+  if (error instanceof GmsaError) {
+    same<typeof error.code, GmsaErrorCode>(true);
+    same<typeof error.fix, string>(true);
+    // @ts-expect-error there is no such code
+    error.code === 'OOPS';
+  }
+}
+
+const model = languageModel(gmsa, { context, rate: 4 });
+same<typeof model.specificationVersion, 'v3'>(true);
+const options: LanguageModelOptions = { context: 'a text' };
+languageModel(gmsa, options);

@@ -1,0 +1,1 @@
+export { type LanguageModelOptions, languageModel } from './language-model.js';

@@ -1,0 +1,52 @@
+// What of a chat prompt of the AI SDK a question to a compressed text can be made from.
+import type { LanguageModelV3CallOptions, LanguageModelV3FilePart, SharedV3Warning } from '@ai-sdk/provider';
+import { GmsaError } from '../errors.js';
+
+export interface Question {
+  /** The text of the last message, which has to be the user's. */
+  question: string;
+  /** The text files of all user messages, in order, joined by a blank line; undefined if there are none. */
+  document: string | undefined;
+  /** What else the prompt holds and the model does not read. */
+  warnings: SharedV3Warning[];
+}
+
+/** @throws GmsaError `BAD_INPUT` if the last message is not a question, or a file is no text */
+export function readPrompt(prompt: LanguageModelV3CallOptions['prompt']): Question {
+  const last = prompt.at(-1);
+  if (last?.role !== 'user') {
+    throw new GmsaError(
+      'BAD_INPUT',
+      `The last message of the prompt is ${last ? `of role ${last.role}` : 'missing'}.`,
+      'End the prompt with the question, as a message of the user.',
+    );
+  }
+  const question = last.content.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n');
+  const files = prompt
+    .flatMap((message) => (message.role === 'user' ? message.content : []))
+    .filter((part): part is LanguageModelV3FilePart => part.type === 'file');
+  const warnings: SharedV3Warning[] = [];
+  if (prompt.some(({ role }) => role === 'system')) {
+    warnings.push(unsupported('system messages', 'The model was trained on questions alone.'));
+  }
+  if (prompt.slice(0, -1).some(({ role }) => role !== 'system')) {
+    warnings.push(unsupported('earlier messages', 'Of them, the text files alone are read.'));
+  }
+  return { question, document: files.length > 0 ? files.map(textOf).join('\n\n') : undefined, warnings };
+}
+
+function textOf({ data, mediaType, filename = 'a file' }: LanguageModelV3FilePart): string {
+  if (!/^text\/(?!\*)|^application\/json$/.test(mediaType) || data instanceof URL) {
+    throw new GmsaError(
+      'BAD_INPUT',
+      `The prompt holds ${filename} of type ${mediaType}${data instanceof URL ? ' by its URL' : ''}.`,
+      'Give files as text, with a media type such as text/plain.',
+    );
+  }
+  const bytes = typeof data === 'string' ? Uint8Array.from(atob(data), (c) => c.charCodeAt(0)) : data;
+  return new TextDecoder().decode(bytes);
+}
+
+export function unsupported(feature: string, details: string): SharedV3Warning {
+  return { type: 'unsupported', feature, details };
+}
