@@ -1,7 +1,7 @@
 export type { CachedOptions, ClearOptions } from './cached-models.js';
 export type { Compression } from './compression.js';
 export type { CompressedContext, CompressedSegment } from './context/compressed-context.js';
-export type { Device, DType } from './device-choice.js';
+export type { AdapterProbe, Device, DType } from './device-choice.js';
 export { GmsaError, type GmsaErrorCode } from './errors.js';
 export {
   type AskOptions,
@@ -15,6 +15,7 @@ export {
 } from './gmsa.js';
 export type { MemoryEstimate } from './memory-estimate.js';
 export type { CacheOption } from './model-folder/file-store.js';
+export type { ConcreteDType } from './model-folder/manifest.js';
 export { MemoryModelCache, type ModelCache } from './model-folder/model-cache.js';
 export type {
   DownloadProgress,
@@ -23,7 +24,15 @@ export type {
   LoadWarning,
   TotalProgress,
 } from './model-folder/progress.js';
-export type { AdapterDescription, GenerationStats, SoftTokenData, WasmFiles, WasmPaths } from './protocol.js';
+export type { StorageState } from './model-folder/storage.js';
+export type {
+  AdapterDescription,
+  ConcreteDevice,
+  GenerationStats,
+  SoftTokenData,
+  WasmFiles,
+  WasmPaths,
+} from './protocol.js';
 export type { Support, SupportOptions, SupportProblem } from './support.js';
 export type { TextStream } from './text-stream.js';
 export { crossOriginWorker } from './workers/cross-origin-worker.js';

@@ -100,7 +100,7 @@ test('workers and wasm may be served from wherever the page says', async ({ page
           compressor: () => new Worker('/workers/compress.js', { type: 'module' }),
           decoder: () => new Worker('/workers/decode.js', { type: 'module' }),
         },
-        wasmPaths: { wasm: '/wasm/onnxruntime.wasm' },`,
+        wasmPaths: { wasm: '/wasm/onnxruntime.wasm', jspi: { wasm: '/wasm/onnxruntime-jspi.wasm' } },`,
     ),
   );
   cpSync(join(moved, 'gmsa-web'), join(moved, 'workers'), {
@@ -114,6 +114,7 @@ test('workers and wasm may be served from wherever the page says', async ({ page
   move('compressor.worker.js', 'workers/compress.js');
   move('decoder.worker.js', 'workers/decode.js');
   move('ort-wasm-simd-threaded.asyncify.wasm', 'wasm/onnxruntime.wasm');
+  move('ort-wasm-simd-threaded.jspi.wasm', 'wasm/onnxruntime-jspi.wasm');
   const server = await serve(moved);
   const complaints = watchConsole(page);
   try {
