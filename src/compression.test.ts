@@ -21,7 +21,7 @@ test('segments come as they are finished, and again from the beginning; awaiting
   expect((await iterator.next()).done).toBe(true);
   expect(await compression).toBe(context);
   const again: string[] = [];
-  for await (const { text } of compression) again.push(text);
+  for await (const { text } of compression) again.push(text!);
   expect(again).toEqual(['one', 'two']);
 });
 
@@ -32,7 +32,7 @@ test('a failure rejects whoever awaits or iterates, after the segments before it
   });
   const seen: string[] = [];
   const reading = (async () => {
-    for await (const { text } of compression) seen.push(text);
+    for await (const { text } of compression) seen.push(text!);
   })();
   await expect(reading).rejects.toThrow('lost');
   expect(seen).toEqual(['one']);

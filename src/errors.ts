@@ -3,6 +3,8 @@ export type GmsaErrorCode =
   | 'BAD_INPUT'
   | 'TOO_LONG'
   | 'BAD_RATE'
+  | 'OTHER_MODEL'
+  | 'STORAGE_FULL'
   | 'MODEL_NOT_FOUND'
   | 'BAD_MODEL'
   | 'CORRUPT_FILE'

@@ -91,7 +91,7 @@ describe.each(['wasm', 'webgpu'] as const)('on %s', (device) => {
     const early = gmsa.ask(compression, QUESTION, short);
     const restored = gmsa.restore(compression, { maxNewTokens: 4 });
     const segments: string[] = [];
-    for await (const segment of compression) segments.push(segment.text);
+    for await (const segment of compression) segments.push(segment.text!);
     expect(segments.join('')).toBe(text);
     expect(await early.text()).toBe(await cold.text());
     const { reusedTokens, promptTokens } = await early.stats;
@@ -238,10 +238,10 @@ describe('bad input', () => {
     await expect(stream.text()).rejects.toMatchObject({ code: 'BAD_INPUT' });
   });
 
-  test('a context of another model is BAD_INPUT', async () => {
-    const other = { ...context, modelName: 'another' };
+  test('a context of another model is OTHER_MODEL, of nothing at all BAD_INPUT', async () => {
+    const other = { ...context, modelName: 'another', modelHash: '0'.repeat(64) };
     await expect(gmsa.ask(other, QUESTION).text()).rejects.toMatchObject({
-      code: 'BAD_INPUT',
+      code: 'OTHER_MODEL',
       message: expect.stringContaining('another'),
     });
     // @ts-expect-error a context is an object

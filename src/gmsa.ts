@@ -2,13 +2,16 @@
 
 import { type CachedOptions, type ClearOptions, clearCache, isCached } from './cached-models.js';
 import { type Compression, contextOf, createCompression } from './compression.js';
-import type { CompressedContext, CompressedSegment } from './context/compressed-context.js';
+import { type ContextModel, checkContext } from './context/check-context.js';
+import { CompressedContext, type CompressedSegment, type ContextData } from './context/compressed-context.js';
+import { openContext } from './context/open-context.js';
 import { type AdapterProbe, chooseRuntime, type Device, type DType, probeAdapter } from './device-choice.js';
 import { GmsaError } from './errors.js';
 import type { CacheOption } from './model-folder/file-store.js';
 import { KeptFiles } from './model-folder/kept-files.js';
 import { type ConcreteDType, downloadBytes, GRAPHS } from './model-folder/manifest.js';
 import { type ModelFolder, openModelFolder } from './model-folder/model-folder.js';
+import { modelHash } from './model-folder/model-hash.js';
 import type { DownloadProgress } from './model-folder/progress.js';
 import {
   type AdapterDescription,
@@ -69,6 +72,8 @@ export interface LoadOptions {
 /** What a model folder says about its model. */
 export interface ModelInfo {
   readonly name: string;
+  /** SHA-256 over what determines its soft tokens; a context can be asked about only with a model of the same hash. */
+  readonly hash: string;
   /** Trained compression rates, ascending. */
   readonly rates: readonly number[];
   readonly defaultRate: number;
@@ -137,8 +142,8 @@ export class Gmsa {
 
   readonly #compressor: WorkerHost<CompressorSetup, CompressorApi>;
   readonly #decoder: WorkerHost<DecoderSetup, DecoderApi>;
-  readonly #hiddenSize: number;
-  readonly #contextIds = new WeakMap<CompressedContext, number>();
+  readonly #contextModel: ContextModel;
+  readonly #contextIds = new WeakMap<ContextData, number>();
   #lastContextId = 0;
   #disposed: Promise<void> | undefined;
 
@@ -147,11 +152,13 @@ export class Gmsa {
     const { rates, defaultRate, segmentLength, window, baseModel, licence } = config;
     this.#compressor = compressor;
     this.#decoder = decoder;
-    this.#hiddenSize = config.hiddenSize;
     this.device = device;
     this.dtype = dtype;
+    const { name } = manifest;
+    this.#contextModel = { name, hash: modelHash(manifest), hiddenSize: config.hiddenSize, rates };
     this.model = Object.freeze({
-      name: manifest.name,
+      name,
+      hash: this.#contextModel.hash,
       rates,
       defaultRate,
       segmentLength,
@@ -287,6 +294,7 @@ export class Gmsa {
     const started = performance.now();
     const segments: CompressedSegment[] = [];
     const contextId = this.#newContextId();
+    let sourceHash = '';
     const progress: CompressProgress = {
       status: 'compress',
       segments: 0,
@@ -298,6 +306,7 @@ export class Gmsa {
       if (event.type === 'plan') {
         progress.totalSegments = event.totalSegments;
         progress.totalTokens = event.totalTokens;
+        sourceHash = event.sourceHash;
       } else {
         const segment = Object.freeze(event.segment);
         const first = segments.length;
@@ -320,17 +329,36 @@ export class Gmsa {
       if (segments.length > 0) this.#decoder.tell((decoder) => decoder.forget(contextId));
       throw error;
     }
-    const context: CompressedContext = Object.freeze({
+    const context = new CompressedContext({
       modelName: this.model.name,
-      rate,
-      hiddenSize: this.#hiddenSize,
-      tokens: progress.totalTokens,
-      softTokens: segments.reduce((sum, { softTokens }) => sum + softTokens, 0),
-      segments: Object.freeze(segments),
-      stats: Object.freeze({ ms: performance.now() - started }),
+      modelHash: this.model.hash,
+      dtype: this.dtype,
+      hiddenSize: this.#contextModel.hiddenSize,
+      sourceHash,
+      segments,
+      stats: {
+        ms: performance.now() - started,
+        encodedSegments: progress.segments,
+        encodedTokens: progress.tokens,
+        reusedSegments: 0,
+      },
     });
     this.#contextIds.set(context, contextId);
     return context;
+  }
+
+  /**
+   * Reads a context that `toBlob` saved. It needs neither the text nor the encoder to be asked about.
+   * @param source the file; or a structured clone of a context, which becomes a context with all its methods again
+   * @throws GmsaError `CORRUPT_FILE`, `OTHER_MODEL`, `BAD_RATE`, `BAD_INPUT` (the source is none of these), `DISPOSED`
+   */
+  async open(
+    source: Blob | ArrayBuffer | ContextData,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<CompressedContext> {
+    this.#checkAlive();
+    signal?.throwIfAborted();
+    return unlessAborted(openContext(source, this.#contextModel), signal);
   }
 
   /**
@@ -343,7 +371,7 @@ export class Gmsa {
    * The stream rejects with GmsaError `BAD_INPUT`, `TOO_LONG`, `DEVICE_LOST`, `OUT_OF_MEMORY`, `WORKER_CRASHED` or
    * `DISPOSED`.
    */
-  ask(context: CompressedContext | Compression, question: string, options: AskOptions = {}): TextStream {
+  ask(context: ContextData | Compression, question: string, options: AskOptions = {}): TextStream {
     return this.#generate(context, options, () => {
       checkText(question, 'question');
       const length = answerLength(options);
@@ -352,7 +380,7 @@ export class Gmsa {
   }
 
   /** Writes the text back from its soft tokens, segment by segment: what survived. Rejects as `ask` does. */
-  restore(context: CompressedContext | Compression, options: GenerateOptions = {}): TextStream {
+  restore(context: ContextData | Compression, options: GenerateOptions = {}): TextStream {
     return this.#generate(
       context,
       options,
@@ -406,7 +434,7 @@ export class Gmsa {
    * @param target what it is about; waited for if it is still being compressed
    * @param prepare checks the input before that, and gives the call to the worker
    */
-  #generate<C extends CompressedContext | undefined>(
+  #generate<C extends ContextData | undefined>(
     target: C | Compression,
     { signal, maxNewTokens }: GenerateOptions,
     prepare: () => (decoder: DecoderApi, port: MessagePort, context: C) => Promise<GenerationResult>,
@@ -435,16 +463,10 @@ export class Gmsa {
     return this.#lastContextId;
   }
 
-  #request(context: CompressedContext): ContextRequest {
-    if (context?.modelName !== this.model.name || context.hiddenSize !== this.#hiddenSize) {
-      throw new GmsaError(
-        'BAD_INPUT',
-        `The context is not one of model ${this.model.name} but of ${context?.modelName ?? typeof context}.`,
-        'Compress the text with the model that you ask.',
-      );
-    }
+  #request(context: ContextData): ContextRequest {
     let contextId = this.#contextIds.get(context);
     if (contextId === undefined) {
+      checkContext(context, this.#contextModel);
       contextId = this.#newContextId();
       this.#contextIds.set(context, contextId);
     }

@@ -1,6 +1,13 @@
 export type { CachedOptions, ClearOptions } from './cached-models.js';
 export type { Compression } from './compression.js';
-export type { CompressedContext, CompressedSegment } from './context/compressed-context.js';
+export type {
+  CompressedContext,
+  CompressedSegment,
+  ContextData,
+  ContextStats,
+} from './context/compressed-context.js';
+export type { SaveOptions } from './context/context-file.js';
+export { ContextStore, type StoredContext } from './context/context-store.js';
 export type { AdapterProbe, Device, DType } from './device-choice.js';
 export { GmsaError, type GmsaErrorCode } from './errors.js';
 export {

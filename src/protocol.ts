@@ -63,14 +63,17 @@ export interface SessionEvent {
 
 export interface SegmentEvent {
   text: string;
+  /** `contentHash` of its token ids */
+  hash: string;
   tokens: number;
+  rate: number;
   softTokens: number;
   /** [softTokens, H]; transferred */
   data: SoftTokenData;
 }
 
 export type CompressEvent =
-  | { type: 'plan'; totalSegments: number; totalTokens: number }
+  | { type: 'plan'; totalSegments: number; totalTokens: number; sourceHash: string }
   | { type: 'segment'; segment: SegmentEvent };
 
 /** What a worker host needs of any worker. */

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { CompressEvent, ConcreteDevice, SegmentEvent } from '../protocol.js';
+import { sourceHash } from '../segments/content-hash.js';
 import { normalise } from '../segments/normalise.js';
 import { fixtureSetup, longText, testJob } from '../testing/fixture.js';
 import { countLiveBuffers, type LiveBuffers } from '../testing/live-buffers.js';
@@ -33,7 +34,12 @@ describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
     expect(segments.map((segment) => segment.text).join('')).toBe(text);
     expect(segments.length).toBeGreaterThan(5);
     const tokens = segments.reduce((sum, segment) => sum + segment.tokens, 0);
-    expect(events[0]).toEqual({ type: 'plan', totalSegments: segments.length, totalTokens: tokens });
+    expect(events[0]).toEqual({
+      type: 'plan',
+      totalSegments: segments.length,
+      totalTokens: tokens,
+      sourceHash: sourceHash(text),
+    });
     for (const segment of segments) {
       expect(segment.tokens).toBeLessThanOrEqual(64);
       expect(segment.softTokens).toBe(Math.ceil(segment.tokens / 2));

@@ -1,10 +1,12 @@
 // Worker only. Text → soft tokens: tokenise, cut into segments, embed → encode → merge → align, all on one GPUDevice.
 // Between the graphs the states stay on the GPU; the soft tokens are read back once a batch.
 
+import { allFinite } from '../context/soft-token-data.js';
 import { notFinite } from '../errors.js';
 import type { Job } from '../job.js';
 import type { ModelConfig } from '../model-folder/model-config.js';
 import type { CompressEvent, CompressorSetup, SegmentEvent } from '../protocol.js';
+import { contentHash, sourceHash } from '../segments/content-hash.js';
 import type { Piece } from '../segments/pieces.js';
 import { cutPieces, type Segment } from '../segments/plan.js';
 import {
@@ -22,7 +24,7 @@ import { planBatches } from './batches.js';
 import { Engine } from './engine.js';
 import { GraphSession } from './graph-session.js';
 import { Tensor } from './ort.js';
-import { allFinite, floatTensor, idTensor, maskTensor, valuesOf } from './tensors.js';
+import { floatTensor, idTensor, maskTensor, valuesOf } from './tensors.js';
 import { textPieces } from './text-pieces.js';
 import { Tokenizer } from './tokenizer.js';
 
@@ -112,7 +114,7 @@ export class Compressor {
   async compress(text: string, rate: number, job: CompressJob): Promise<void> {
     const segments = await this.#plan(text, rate, job);
     const totalTokens = segments.reduce((sum, { ids }) => sum + ids.length, 0);
-    job.emit({ type: 'plan', totalSegments: segments.length, totalTokens });
+    job.emit({ type: 'plan', totalSegments: segments.length, totalTokens, sourceHash: sourceHash(text) });
 
     const finished = new Map<number, SegmentEvent>();
     let next = 0;
@@ -191,7 +193,7 @@ export class Compressor {
       const softTokens = softLengths[i]!;
       const data = values.slice(start, start + softTokens * hiddenSize);
       if (!allFinite(data)) throw notFinite('The encoder gave soft tokens that are not finite');
-      return { text, tokens: ids.length, softTokens, data };
+      return { text, hash: contentHash(ids), tokens: ids.length, rate, softTokens, data };
     });
   }
 

@@ -39,10 +39,3 @@ export function valuesOf(tensor: Tensor): SoftTokenData {
   const { buffer, byteOffset, byteLength } = data as Uint16Array<ArrayBuffer>;
   return new Uint16Array(buffer, byteOffset, byteLength / 2);
 }
-
-/** Whether no value is NaN or infinite. */
-export function allFinite(values: SoftTokenData): boolean {
-  return values instanceof Uint16Array
-    ? values.every((bits) => (bits & 0x7c00) !== 0x7c00)
-    : values.every(Number.isFinite);
-}

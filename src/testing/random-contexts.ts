@@ -1,0 +1,60 @@
+// For property tests: contexts as compressing would make them, with any finite soft tokens.
+import fc from 'fast-check';
+import { CompressedContext, type CompressedSegment } from '../context/compressed-context.js';
+import type { SoftTokenData } from '../protocol.js';
+import { sha256Hex } from '../sha256.js';
+
+export const RATES = [2, 4, 8];
+
+const finiteHalf = fc.integer({ min: 0, max: 0xffff }).filter((bits) => (bits & 0x7c00) !== 0x7c00);
+const finite = fc.float({ noNaN: true, noDefaultInfinity: true });
+
+function data(half: boolean, length: number): fc.Arbitrary<SoftTokenData> {
+  const size = { minLength: length, maxLength: length };
+  return half
+    ? fc.array(finiteHalf, size).map((values) => Uint16Array.from(values))
+    : fc.array(finite, size).map((values) => Float32Array.from(values));
+}
+
+function segment(half: boolean, hiddenSize: number): fc.Arbitrary<CompressedSegment> {
+  return fc
+    .record({
+      text: fc.string({ unit: 'grapheme' }),
+      tokens: fc.integer({ min: 1, max: 24 }),
+      rate: fc.constantFrom(...RATES),
+    })
+    .chain(({ text, tokens, rate }) => {
+      const softTokens = Math.ceil(tokens / rate);
+      return data(half, softTokens * hiddenSize).map((values) => ({
+        text,
+        hash: sha256Hex(text),
+        tokens,
+        rate,
+        softTokens,
+        data: values,
+      }));
+    });
+}
+
+export const contexts: fc.Arbitrary<CompressedContext> = fc
+  .record({
+    modelName: fc.string({ unit: 'grapheme' }),
+    model: fc.string(),
+    half: fc.boolean(),
+    hiddenSize: fc.integer({ min: 1, max: 5 }),
+    ms: fc.double({ min: 0, max: 1e9, noNaN: true }),
+  })
+  .chain(({ modelName, model, half, hiddenSize, ms }) =>
+    fc.array(segment(half, hiddenSize), { minLength: 1, maxLength: 4 }).map(
+      (segments) =>
+        new CompressedContext({
+          modelName,
+          modelHash: sha256Hex(model),
+          dtype: half ? 'q4f16' : 'fp32',
+          hiddenSize,
+          sourceHash: sha256Hex(...segments.map(({ text }) => text!)),
+          segments,
+          stats: { ms, encodedSegments: segments.length, encodedTokens: 0, reusedSegments: 0 },
+        }),
+    ),
+  );
