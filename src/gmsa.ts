@@ -3,7 +3,8 @@
 import { type CachedOptions, type ClearOptions, clearCache, isCached } from './cached-models.js';
 import { type Compression, contextOf, createCompression } from './compression.js';
 import { type ContextModel, checkContext } from './context/check-context.js';
-import { CompressedContext, type CompressedSegment, type ContextData } from './context/compressed-context.js';
+import type { CompressedContext, CompressedSegment, ContextData } from './context/compressed-context.js';
+import { type CompressProgress, ContextAssembly } from './context/context-assembly.js';
 import { openContext } from './context/open-context.js';
 import { type AdapterProbe, chooseRuntime, type Device, type DType, probeAdapter } from './device-choice.js';
 import { GmsaError } from './errors.js';
@@ -87,16 +88,6 @@ export interface ModelInfo {
   readonly bytes: number;
 }
 
-export interface CompressProgress {
-  status: 'compress';
-  /** Finished so far. */
-  segments: number;
-  totalSegments: number;
-  /** Of the finished segments. */
-  tokens: number;
-  totalTokens: number;
-}
-
 export interface CompressOptions {
   /** Tokens merged into one soft token; one of the trained rates. Default: the model's own. */
   rate?: number;
@@ -108,6 +99,9 @@ export interface CompressOptions {
    */
   prefill?: boolean;
 }
+
+/** `update` keeps to the context's rate. */
+export type UpdateOptions = Omit<CompressOptions, 'rate'>;
 
 export interface GenerateOptions {
   signal?: AbortSignal;
@@ -276,14 +270,32 @@ export class Gmsa {
     return createCompression((push) => this.#compress(text, options, push));
   }
 
+  /**
+   * Compresses a text that has changed: only segments whose content the context does not have are encoded, the others
+   * taken over. The result is the same, bit for bit on one device, as that of compressing the new text at the context's
+   * rate; its `stats` say how many segments were reused. A context of another dtype is compressed afresh.
+   * @param context stays as it is; it need not hold its text
+   *
+   * Rejects as `compress` does, and with `OTHER_MODEL` for a context of another model.
+   */
+  update(context: ContextData, newText: string, options: UpdateOptions = {}): Compression {
+    return createCompression(async (push) => {
+      this.#checkAlive();
+      checkContext(context, this.#contextModel);
+      return this.#compress(newText, options, push, context);
+    });
+  }
+
   async #compress(
     text: string,
-    { rate = this.model.defaultRate, signal, onProgress, prefill = true }: CompressOptions,
+    { signal, onProgress, prefill = true, ...wanted }: CompressOptions,
     push: (segment: CompressedSegment) => void,
+    before?: ContextData,
   ): Promise<CompressedContext> {
     this.#checkAlive();
     signal?.throwIfAborted();
     checkText(text, 'text');
+    const rate = before?.segments[0]?.rate ?? wanted.rate ?? this.model.defaultRate;
     if (!this.model.rates.includes(rate)) {
       throw new GmsaError(
         'BAD_RATE',
@@ -291,58 +303,32 @@ export class Gmsa {
         `Use one of its trained rates: ${this.model.rates.join(', ')}.`,
       );
     }
-    const started = performance.now();
-    const segments: CompressedSegment[] = [];
+    const known = before?.dtype === this.dtype ? before.segments : [];
+    const assembly = new ContextAssembly(known);
     const contextId = this.#newContextId();
-    let sourceHash = '';
-    const progress: CompressProgress = {
-      status: 'compress',
-      segments: 0,
-      totalSegments: 0,
-      tokens: 0,
-      totalTokens: 0,
-    };
     const onEvent = (event: CompressEvent) => {
-      if (event.type === 'plan') {
-        progress.totalSegments = event.totalSegments;
-        progress.totalTokens = event.totalTokens;
-        sourceHash = event.sourceHash;
-      } else {
-        const segment = Object.freeze(event.segment);
-        const first = segments.length;
+      const index = assembly.progress.segments;
+      const segment = assembly.take(event);
+      if (segment) {
         if (prefill)
-          this.#decoder.tell((decoder) => decoder.append(contextId, first, [contextSegment(segment)]));
-        segments.push(segment);
+          this.#decoder.tell((decoder) => decoder.append(contextId, index, [contextSegment(segment)]));
         push(segment);
-        progress.segments += 1;
-        progress.tokens += event.segment.tokens;
       }
-      onProgress?.({ ...progress });
+      onProgress?.(assembly.progress);
     };
+    const request = { rate, known: known.map(({ hash, rate }) => ({ hash, rate })) };
     try {
       await this.#compressor.run<CompressEvent, void>(
-        (remote, port) => remote.compress(text, rate, port),
+        (remote, port) => remote.compress(text, request, port),
         onEvent,
         signal,
       );
     } catch (error) {
-      if (segments.length > 0) this.#decoder.tell((decoder) => decoder.forget(contextId));
+      if (assembly.progress.segments > 0) this.#decoder.tell((decoder) => decoder.forget(contextId));
       throw error;
     }
-    const context = new CompressedContext({
-      modelName: this.model.name,
-      modelHash: this.model.hash,
-      dtype: this.dtype,
-      hiddenSize: this.#contextModel.hiddenSize,
-      sourceHash,
-      segments,
-      stats: {
-        ms: performance.now() - started,
-        encodedSegments: progress.segments,
-        encodedTokens: progress.tokens,
-        reusedSegments: 0,
-      },
-    });
+    const { name, hash, hiddenSize } = this.#contextModel;
+    const context = assembly.finish({ modelName: name, modelHash: hash, dtype: this.dtype, hiddenSize });
     this.#contextIds.set(context, contextId);
     return context;
   }

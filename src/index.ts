@@ -6,6 +6,7 @@ export type {
   ContextData,
   ContextStats,
 } from './context/compressed-context.js';
+export type { CompressProgress } from './context/context-assembly.js';
 export type { SaveOptions } from './context/context-file.js';
 export { ContextStore, type StoredContext } from './context/context-store.js';
 export type { AdapterProbe, Device, DType } from './device-choice.js';
@@ -13,12 +14,12 @@ export { GmsaError, type GmsaErrorCode } from './errors.js';
 export {
   type AskOptions,
   type CompressOptions,
-  type CompressProgress,
   type GenerateOptions,
   Gmsa,
   type LoadOptions,
   type LoadProgress,
   type ModelInfo,
+  type UpdateOptions,
 } from './gmsa.js';
 export type { MemoryEstimate } from './memory-estimate.js';
 export type { CacheOption } from './model-folder/file-store.js';

@@ -72,9 +72,21 @@ export interface SegmentEvent {
   data: SoftTokenData;
 }
 
+/** A segment that need not be encoded, its soft tokens at this rate being at hand. */
+export interface KnownSegment {
+  hash: string;
+  rate: number;
+}
+
+export interface CompressRequest {
+  rate: number;
+  known: KnownSegment[];
+}
+
 export type CompressEvent =
   | { type: 'plan'; totalSegments: number; totalTokens: number; sourceHash: string }
-  | { type: 'segment'; segment: SegmentEvent };
+  | { type: 'segment'; segment: SegmentEvent }
+  | { type: 'known'; segment: KnownSegment & { text: string } };
 
 /** What a worker host needs of any worker. */
 export interface WorkerApi<Setup> {
@@ -88,7 +100,7 @@ export interface WorkerApi<Setup> {
 
 export interface CompressorApi extends WorkerApi<CompressorSetup> {
   /** Segments come as events, in order. */
-  compress(text: string, rate: number, port: MessagePort): Promise<void>;
+  compress(text: string, request: CompressRequest, port: MessagePort): Promise<void>;
 }
 
 export interface ContextSegment {

@@ -1,30 +1,40 @@
 /** Segments looked at together: results come out in order, so a batch must not wait for one far behind. */
 const WINDOW_SEGMENTS = 16;
-/** Shortest segment of a batch, relative to its longest: at most this much padding is computed for nothing. */
-const SHORTEST = 0.75;
+
+/** Segments that are encoded together, each padded to `tokens`. */
+export interface Batch {
+  /** Indices of its segments, ascending. */
+  segments: number[];
+  tokens: number;
+}
 
 /**
- * Groups segments of similar length: each batch is padded to its longest segment.
+ * Groups segments that are padded to the same length. That length follows from a segment's own alone: with another one
+ * kernels may add in another order, and the last bits of a segment's soft tokens would depend on its batch.
  * @param lengths tokens of each segment, in order
+ * @param multiple what lengths are rounded up to
  * @param maxTokens of a batch, padding included; a longer segment has a batch of its own
- * @returns indices into `lengths`, each once
+ * @returns each segment once, the batch that holds the first segment first
  */
-export function planBatches(lengths: readonly number[], maxTokens: number): number[][] {
-  const batches: number[][] = [];
+export function planBatches(
+  lengths: readonly number[],
+  { multiple, maxTokens }: { multiple: number; maxTokens: number },
+): Batch[] {
+  const batches: Batch[] = [];
   for (let start = 0; start < lengths.length; start += WINDOW_SEGMENTS) {
-    const window = lengths.slice(start, start + WINDOW_SEGMENTS).map((_, i) => start + i);
-    window.sort((a, b) => lengths[b]! - lengths[a]! || a - b);
-    let batch: number[] = [];
-    for (const index of window) {
-      const longest = lengths[batch[0] ?? index]!;
-      const fits = (batch.length + 1) * longest <= maxTokens && lengths[index]! >= SHORTEST * longest;
-      if (batch.length > 0 && !fits) {
-        batches.push(batch);
-        batch = [];
+    /** By padded length, the batch that is not full yet. */
+    const open = new Map<number, Batch>();
+    for (let i = start; i < Math.min(start + WINDOW_SEGMENTS, lengths.length); i += 1) {
+      const tokens = Math.ceil(lengths[i]! / multiple) * multiple;
+      const batch = open.get(tokens);
+      if (batch && (batch.segments.length + 1) * tokens <= maxTokens) {
+        batch.segments.push(i);
+      } else {
+        const next = { segments: [i], tokens };
+        open.set(tokens, next);
+        batches.push(next);
       }
-      batch.push(index);
     }
-    batches.push(batch);
   }
   return batches;
 }

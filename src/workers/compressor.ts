@@ -1,57 +1,37 @@
-// Worker only. Text → soft tokens: tokenise, cut into segments, embed → encode → merge → align, all on one GPUDevice.
-// Between the graphs the states stay on the GPU; the soft tokens are read back once a batch.
-
-import { allFinite } from '../context/soft-token-data.js';
-import { notFinite } from '../errors.js';
+// Worker only. Text → soft tokens: tokenise, cut into segments, encode those that are not known.
 import type { Job } from '../job.js';
 import type { ModelConfig } from '../model-folder/model-config.js';
-import type { CompressEvent, CompressorSetup, SegmentEvent } from '../protocol.js';
+import type { CompressEvent, CompressorSetup, CompressRequest } from '../protocol.js';
 import { contentHash, sourceHash } from '../segments/content-hash.js';
 import type { Piece } from '../segments/pieces.js';
 import { cutPieces, type Segment } from '../segments/plan.js';
-import {
-  groupMerge,
-  groupMergeOutputBytes,
-  groupMergeVariant,
-} from '../webgpu-kernels/group-merge/dispatch.js';
-import {
-  type GroupMergeShape,
-  groupMergeReference,
-  mergedLength,
-} from '../webgpu-kernels/group-merge/reference.js';
 import { checkFits, DEFAULT_NEW_TOKENS } from '../window.js';
 import { planBatches } from './batches.js';
 import { Engine } from './engine.js';
-import { GraphSession } from './graph-session.js';
-import { Tensor } from './ort.js';
-import { floatTensor, idTensor, maskTensor, valuesOf } from './tensors.js';
+import { SegmentEncoder } from './segment-encoder.js';
 import { textPieces } from './text-pieces.js';
 import { Tokenizer } from './tokenizer.js';
 
-/** Tokens of a batch, padding included. On wasm a batch wins nothing. */
-const BATCH_TOKENS = { webgpu: 4096, wasm: 512 };
+/** Tokens of a batch, padding included. On wasm a batch wins nothing, and padding costs. */
+const BATCH_TOKENS = 4096;
+/** Lengths that segments are padded to on WebGPU, as parts of the longest: few, so that batches fill. */
+const PADDED_LENGTHS = 4;
 
 type CompressJob = Job<CompressEvent>;
+type PlannedSegment = Segment & { hash: string };
 
 export class Compressor {
   readonly #engine: Engine;
   readonly #tokenizer: Tokenizer;
   readonly #config: ModelConfig;
-  readonly #embed: GraphSession;
-  readonly #encoder: GraphSession;
-  readonly #lsa: GraphSession;
+  readonly #encoder: SegmentEncoder;
   #disposed = false;
 
-  private constructor(
-    engine: Engine,
-    tokenizer: Tokenizer,
-    config: ModelConfig,
-    sessions: [GraphSession, GraphSession, GraphSession],
-  ) {
+  private constructor(engine: Engine, tokenizer: Tokenizer, config: ModelConfig, encoder: SegmentEncoder) {
     this.#engine = engine;
     this.#tokenizer = tokenizer;
     this.#config = config;
-    [this.#embed, this.#encoder, this.#lsa] = sessions;
+    this.#encoder = encoder;
   }
 
   /**
@@ -62,42 +42,13 @@ export class Compressor {
   static async create(setup: CompressorSetup, onSession: (name: string) => void): Promise<Compressor> {
     const tokenizer = new Tokenizer(setup.tokenizer);
     const engine = await Engine.create(setup.device, setup.wasmPaths);
-    const sessions: GraphSession[] = [];
     try {
-      onSession('embed_tokens');
-      sessions.push(
-        await GraphSession.create(engine, 'embed_tokens', setup.graphs.embed_tokens, {
-          inputs: ['input_ids'],
-          outputs: ['inputs_embeds'],
-          keepOnGpu: /^inputs_embeds$/,
-        }),
-      );
-      onSession('encoder_model');
-      sessions.push(
-        await GraphSession.create(engine, 'encoder_model', setup.graphs.encoder_model, {
-          inputs: ['inputs_embeds', 'attention_mask'],
-          outputs: ['hidden_states'],
-          keepOnGpu: /^hidden_states$/,
-        }),
-      );
-      onSession('lsa');
-      sessions.push(
-        await GraphSession.create(engine, 'lsa', setup.graphs.lsa, {
-          inputs: ['inputs_embeds', 'attention_mask'],
-          outputs: ['soft_tokens'],
-        }),
-      );
+      const encoder = await SegmentEncoder.create(engine, setup, onSession);
+      return new Compressor(engine, tokenizer, setup.config, encoder);
     } catch (error) {
-      for (const session of sessions) await session.release().catch(() => {});
       engine.dispose();
       throw error;
     }
-    return new Compressor(
-      engine,
-      tokenizer,
-      setup.config,
-      sessions as [GraphSession, GraphSession, GraphSession],
-    );
   }
 
   /** Rejects once nothing can be run any more. */
@@ -108,34 +59,40 @@ export class Compressor {
   /**
    * Emits the plan, then each segment in order as soon as it and all before it are finished.
    * @param text not blank
-   * @param rate one of the trained rates
+   * @param request its rate is one of the trained ones
    * @throws GmsaError `TOO_LONG`, before anything is encoded
    */
-  async compress(text: string, rate: number, job: CompressJob): Promise<void> {
+  async compress(text: string, { rate, known }: CompressRequest, job: CompressJob): Promise<void> {
     const segments = await this.#plan(text, rate, job);
     const totalTokens = segments.reduce((sum, { ids }) => sum + ids.length, 0);
     job.emit({ type: 'plan', totalSegments: segments.length, totalTokens, sourceHash: sourceHash(text) });
 
-    const finished = new Map<number, SegmentEvent>();
-    let next = 0;
-    const lengths = segments.map(({ ids }) => ids.length);
-    const batches = planBatches(lengths, BATCH_TOKENS[this.#engine.device ? 'webgpu' : 'wasm']);
-    for (const batch of batches) {
+    const emit = inOrder(job);
+    const knownHashes = new Set(known.flatMap((segment) => (segment.rate === rate ? [segment.hash] : [])));
+    const fresh: number[] = [];
+    segments.forEach(({ text: own, hash }, index) => {
+      if (knownHashes.has(hash)) emit(index, { type: 'known', segment: { text: own, hash, rate } });
+      else fresh.push(index);
+    });
+    const lengths = fresh.map((index) => segments[index]!.ids.length);
+    for (const batch of planBatches(lengths, this.#batching())) {
       await job.checkpoint();
-      const results = await this.#encode(
-        batch.map((i) => segments[i]!),
-        rate,
-      ).catch((error: unknown) => {
-        throw this.#engine.explain(error, `compressing segments ${batch.map((i) => i + 1).join(', ')}`);
+      const indices = batch.segments.map((i) => fresh[i]!);
+      const data = await this.#encoder
+        .encode(
+          indices.map((index) => segments[index]!.ids),
+          batch.tokens,
+          rate,
+        )
+        .catch((error: unknown) => {
+          throw this.#engine.explain(error, `compressing segments ${indices.map((i) => i + 1).join(', ')}`);
+        });
+      indices.forEach((index, i) => {
+        const { text: own, hash, ids } = segments[index]!;
+        const softTokens = Math.ceil(ids.length / rate);
+        const segment = { text: own, hash, tokens: ids.length, rate, softTokens, data: data[i]! };
+        emit(index, { type: 'segment', segment });
       });
-      batch.forEach((index, i) => {
-        finished.set(index, results[i]!);
-      });
-      for (let segment = finished.get(next); segment; segment = finished.get(next)) {
-        finished.delete(next);
-        next += 1;
-        job.emit({ type: 'segment', segment }, [segment.data.buffer]);
-      }
     }
   }
 
@@ -143,12 +100,17 @@ export class Compressor {
   async dispose(): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
-    for (const session of [this.#embed, this.#encoder, this.#lsa]) await session.release().catch(() => {});
+    await this.#encoder.release();
     this.#engine.dispose();
   }
 
+  #batching() {
+    if (!this.#engine.device) return { multiple: 1, maxTokens: 0 };
+    return { multiple: Math.ceil(this.#config.segmentLength / PADDED_LENGTHS), maxTokens: BATCH_TOKENS };
+  }
+
   /** Tokenises and cuts, and gives up as soon as the text cannot fit at any rate. */
-  async #plan(text: string, rate: number, job: CompressJob): Promise<Segment[]> {
+  async #plan(text: string, rate: number, job: CompressJob): Promise<PlannedSegment[]> {
     const { prefixIds, questionTemplate, rates, window } = this.#config;
     // Room for a short question; `ask` checks again with the real one.
     const others = prefixIds.length + this.#tokenizer.encode(questionTemplate).length + DEFAULT_NEW_TOKENS;
@@ -164,81 +126,20 @@ export class Compressor {
     }
     const segments = cutPieces(all, this.#config.segmentLength);
     checkFits({ segmentTokens: segments.map(({ ids }) => ids.length), rate, others }, this.#config);
-    return segments;
+    return segments.map((segment) => ({ ...segment, hash: contentHash(segment.ids) }));
   }
+}
 
-  async #encode(batch: readonly Segment[], rate: number): Promise<SegmentEvent[]> {
-    const { hiddenSize } = this.#config;
-    const lengths = batch.map(({ ids }) => ids.length);
-    const tokens = Math.max(...lengths);
-    const shape: GroupMergeShape = { lengths, tokens, hiddenSize, rate };
-    const softLengths = lengths.map((length) => Math.ceil(length / rate));
-    const groups = mergedLength(shape);
-
-    const hidden = await this.#hiddenStates(batch, shape);
-    const merged = await this.#merge(hidden, shape, groups);
-    let soft: Tensor;
-    try {
-      const outputs = await this.#lsa.run({
-        inputs_embeds: merged.tensor,
-        attention_mask: maskTensor(softLengths, groups),
-      });
-      soft = outputs.soft_tokens!;
-    } finally {
-      merged.buffer?.destroy();
+/** Emits events by their index, whichever comes first, each as soon as all before it have been emitted. */
+function inOrder(job: CompressJob): (index: number, event: CompressEvent) => void {
+  const waiting = new Map<number, CompressEvent>();
+  let next = 0;
+  return (index, event) => {
+    waiting.set(index, event);
+    for (let ready = waiting.get(next); ready; ready = waiting.get(next)) {
+      waiting.delete(next);
+      next += 1;
+      job.emit(ready, ready.type === 'segment' ? [ready.segment.data.buffer] : []);
     }
-    const values = valuesOf(soft);
-    return batch.map(({ text, ids }, i) => {
-      const start = i * groups * hiddenSize;
-      const softTokens = softLengths[i]!;
-      const data = values.slice(start, start + softTokens * hiddenSize);
-      if (!allFinite(data)) throw notFinite('The encoder gave soft tokens that are not finite');
-      return { text, hash: contentHash(ids), tokens: ids.length, rate, softTokens, data };
-    });
-  }
-
-  /** [S,T,H]; on WebGPU a GPU tensor, which the caller disposes after its own submit. */
-  async #hiddenStates(batch: readonly Segment[], { lengths, tokens }: GroupMergeShape): Promise<Tensor> {
-    const ids = batch.map((segment) => segment.ids);
-    const { inputs_embeds } = await this.#embed.run({ input_ids: idTensor(ids, tokens) });
-    try {
-      const outputs = await this.#encoder.run({
-        inputs_embeds: inputs_embeds!,
-        attention_mask: maskTensor(lengths, tokens),
-      });
-      return outputs.hidden_states!;
-    } finally {
-      inputs_embeds!.dispose();
-    }
-  }
-
-  /** [S,M,H]. Takes the hidden states over. On WebGPU the caller destroys `buffer` once the tensor has been used. */
-  async #merge(
-    hidden: Tensor,
-    shape: GroupMergeShape,
-    groups: number,
-  ): Promise<{ tensor: Tensor; buffer?: GPUBuffer }> {
-    const { device } = this.#engine;
-    const dims = [shape.lengths.length, groups, shape.hiddenSize];
-    const type = this.#lsa.floatType;
-    if (!device) {
-      return { tensor: floatTensor(type, groupMergeReference(hidden.data as Float32Array, shape), dims) };
-    }
-    const variant = groupMergeVariant(device, type);
-    const buffer = device.createBuffer({
-      label: 'gmsa merged states',
-      size: groupMergeOutputBytes(variant, shape),
-      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
-    });
-    try {
-      await groupMerge(device, variant, { hidden: hidden.gpuBuffer as GPUBuffer, merged: buffer }, shape);
-    } catch (error) {
-      buffer.destroy();
-      throw error;
-    } finally {
-      // Not before our submit: ONNX Runtime hands the buffer to its next run.
-      hidden.dispose();
-    }
-    return { tensor: Tensor.fromGpuBuffer(buffer, { dataType: type, dims }), buffer };
-  }
+  };
 }

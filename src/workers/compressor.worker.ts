@@ -8,9 +8,9 @@ const { lifecycle, run } = serveWorker<CompressorSetup, Compressor>('compressor'
 
 const api: CompressorApi = {
   ...lifecycle,
-  compress: (text, rate, port) =>
+  compress: (text, request, port) =>
     run<CompressEvent, void>(port, 'compressing the text', (compressor, job) =>
-      compressor.compress(text, rate, job),
+      compressor.compress(text, request, job),
     ),
 };
 

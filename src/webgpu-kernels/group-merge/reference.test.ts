@@ -26,9 +26,10 @@ test('rate 1 copies, a rate above the length gives one group', () => {
   expect(merge([1, 2, 3], [3], 3, 1, 16)).toEqual([2]);
 });
 
-test('the longest segment decides the number of groups', () => {
-  expect(mergedLength({ lengths: [10, 3], rate: 4 })).toBe(3);
-  expect(mergedLength({ lengths: [], rate: 4 })).toBe(0);
+test('the padded length decides the number of groups; those of padding alone are zeros', () => {
+  expect(mergedLength({ tokens: 10, rate: 4 })).toBe(3);
+  expect(mergedLength({ tokens: 0, rate: 4 })).toBe(0);
+  expect(merge([1, 3, 9, 9, 9, 9], [2], 6, 1, 2)).toEqual([2, 0, 0]);
 });
 
 test('wrong sizes are refused', () => {

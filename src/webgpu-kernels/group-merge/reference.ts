@@ -10,9 +10,9 @@ export interface GroupMergeShape {
   rate: number;
 }
 
-/** M, groups of the longest segment: `ceil(max(lengths) / rate)`. */
-export function mergedLength({ lengths, rate }: Pick<GroupMergeShape, 'lengths' | 'rate'>): number {
-  return Math.ceil(Math.max(0, ...lengths) / rate);
+/** M, groups of the padded length: `ceil(tokens / rate)`, so that it does not depend on the other segments. */
+export function mergedLength({ tokens, rate }: Pick<GroupMergeShape, 'tokens' | 'rate'>): number {
+  return Math.ceil(tokens / rate);
 }
 
 /** @throws RangeError naming the size that is wrong */
