@@ -6,6 +6,7 @@ import { type ContextModel, checkContext } from './context/check-context.js';
 import type { CompressedContext, CompressedSegment, ContextData } from './context/compressed-context.js';
 import { type CompressProgress, ContextAssembly } from './context/context-assembly.js';
 import { openContext } from './context/open-context.js';
+import { compressionTarget, targetOf } from './context/target.js';
 import { type AdapterProbe, chooseRuntime, type Device, type DType, probeAdapter } from './device-choice.js';
 import { GmsaError } from './errors.js';
 import type { CacheOption } from './model-folder/file-store.js';
@@ -91,6 +92,12 @@ export interface ModelInfo {
 export interface CompressOptions {
   /** Tokens merged into one soft token; one of the trained rates. Default: the model's own. */
   rate?: number;
+  /**
+   * Instead of a rate: the most soft tokens that the text may become. It is compressed at the lowest rate that fits;
+   * segments for which that loses most get the next lower rate while the budget lasts. Which ones shows only when all
+   * are encoded, so segments are handed out, and prefilled, at the end.
+   */
+  targetTokens?: number;
   signal?: AbortSignal;
   onProgress?: (progress: CompressProgress) => void;
   /**
@@ -100,8 +107,8 @@ export interface CompressOptions {
   prefill?: boolean;
 }
 
-/** `update` keeps to the context's rate. */
-export type UpdateOptions = Omit<CompressOptions, 'rate'>;
+/** `update` keeps to the context's rate or number of soft tokens. */
+export type UpdateOptions = Omit<CompressOptions, 'rate' | 'targetTokens'>;
 
 export interface GenerateOptions {
   signal?: AbortSignal;
@@ -263,7 +270,8 @@ export class Gmsa {
    * Compresses a text into soft tokens. The decoder prefills each segment as it is finished, unless `prefill` is false.
    * @param text cut into segments, which are encoded independently
    *
-   * Rejects with GmsaError `BAD_INPUT` (nothing but white space), `BAD_RATE`, `TOO_LONG` (before anything is encoded),
+   * Rejects with GmsaError `BAD_INPUT` (nothing but white space; both rate and targetTokens), `BAD_RATE`,
+   *   `TOO_LONG` (before anything is encoded),
    *   `DEVICE_LOST`, `OUT_OF_MEMORY`, `WORKER_CRASHED`, `DISPOSED`
    */
   compress(text: string, options: CompressOptions = {}): Compression {
@@ -273,7 +281,7 @@ export class Gmsa {
   /**
    * Compresses a text that has changed: only segments whose content the context does not have are encoded, the others
    * taken over. The result is the same, bit for bit on one device, as that of compressing the new text at the context's
-   * rate; its `stats` say how many segments were reused. A context of another dtype is compressed afresh.
+   * rate (or `targetTokens`, where other segments may then get the lower rate and be encoded again); its `stats` say how many segments were reused. A context of another dtype is compressed afresh.
    * @param context stays as it is; it need not hold its text
    *
    * Rejects as `compress` does, and with `OTHER_MODEL` for a context of another model.
@@ -295,19 +303,11 @@ export class Gmsa {
     this.#checkAlive();
     signal?.throwIfAborted();
     checkText(text, 'text');
-    const rate = before?.segments[0]?.rate ?? wanted.rate ?? this.model.defaultRate;
-    if (!this.model.rates.includes(rate)) {
-      throw new GmsaError(
-        'BAD_RATE',
-        `The model was not trained for rate ${rate}.`,
-        `Use one of its trained rates: ${this.model.rates.join(', ')}.`,
-      );
-    }
-    const known = before?.dtype === this.dtype ? before.segments : [];
-    const assembly = new ContextAssembly(known);
+    const target = compressionTarget(before ? targetOf(before) : wanted, this.model);
+    const assembly = new ContextAssembly(target, before?.dtype === this.dtype ? before.segments : []);
     const contextId = this.#newContextId();
     const onEvent = (event: CompressEvent) => {
-      const index = assembly.progress.segments;
+      const index = assembly.length;
       const segment = assembly.take(event);
       if (segment) {
         if (prefill)
@@ -316,15 +316,14 @@ export class Gmsa {
       }
       onProgress?.(assembly.progress);
     };
-    const request = { rate, known: known.map(({ hash, rate }) => ({ hash, rate })) };
     try {
       await this.#compressor.run<CompressEvent, void>(
-        (remote, port) => remote.compress(text, request, port),
+        (remote, port) => remote.compress(text, assembly.request, port),
         onEvent,
         signal,
       );
     } catch (error) {
-      if (assembly.progress.segments > 0) this.#decoder.tell((decoder) => decoder.forget(contextId));
+      if (assembly.length > 0) this.#decoder.tell((decoder) => decoder.forget(contextId));
       throw error;
     }
     const { name, hash, hiddenSize } = this.#contextModel;

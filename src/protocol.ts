@@ -68,6 +68,8 @@ export interface SegmentEvent {
   tokens: number;
   rate: number;
   softTokens: number;
+  /** As in `CompressedSegment`. */
+  mergeLosses?: readonly number[];
   /** [softTokens, H]; transferred */
   data: SoftTokenData;
 }
@@ -76,15 +78,22 @@ export interface SegmentEvent {
 export interface KnownSegment {
   hash: string;
   rate: number;
+  /** As in `CompressedSegment`. */
+  mergeLosses?: readonly number[];
 }
 
+/** One trained rate for all segments, or as many soft tokens in all as these at most. */
+export type CompressionTarget = { rate: number } | { targetTokens: number };
+
 export interface CompressRequest {
-  rate: number;
+  target: CompressionTarget;
   known: KnownSegment[];
 }
 
 export type CompressEvent =
   | { type: 'plan'; totalSegments: number; totalTokens: number; sourceHash: string }
+  /** Before rates are chosen: how much has been encoded so far, known segments included. */
+  | { type: 'measured'; segments: number; tokens: number }
   | { type: 'segment'; segment: SegmentEvent }
   | { type: 'known'; segment: KnownSegment & { text: string } };
 

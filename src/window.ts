@@ -13,20 +13,21 @@ export interface WindowUse {
   /** Tokens of each segment. */
   segmentTokens: readonly number[];
   rate: number;
+  /** Of all segments, where they have rates of their own; otherwise they follow from `rate`. */
+  softTokens?: number;
   /** All other positions: prefix, question and answer. */
   others: number;
 }
 
 /** @throws GmsaError `TOO_LONG`, its fix naming the smallest trained rate that would fit */
 export function checkFits(
-  { segmentTokens, rate, others }: WindowUse,
+  { segmentTokens, rate, softTokens = softTokenCount(segmentTokens, rate), others }: WindowUse,
   { window, rates }: { window: number; rates: readonly number[] },
 ): void {
-  const softTokens = softTokenCount(segmentTokens, rate);
   if (softTokens + others <= window) return;
   const tokens = segmentTokens.reduce((sum, n) => sum + n, 0);
   const message =
-    `${tokens} tokens of text become ${softTokens} soft tokens at rate ${rate}; with ${others} positions for the ` +
+    `${tokens} tokens of text become ${softTokens} soft tokens at rate ${Number(rate.toFixed(2))}; with ${others} positions for the ` +
     `question and its answer that is over the limit of ${window} positions.`;
   const fitting = rates.find((r) => softTokenCount(segmentTokens, r) + others <= window);
   const highest = rates.at(-1)!;

@@ -16,6 +16,11 @@ export interface CompressedSegment {
   readonly rate: number;
   /** `ceil(tokens / rate)` */
   readonly softTokens: number;
+  /**
+   * What merging its hidden states loses at each of the model's rates, ascending, from 0 to 1 (docs/context-format.md);
+   * measured where `targetTokens` left room to choose.
+   */
+  readonly mergeLosses?: readonly number[];
   /** [softTokens, hiddenSize], f32 or the bits of f16. */
   readonly data: SoftTokenData;
 }
@@ -40,6 +45,8 @@ export interface ContextData {
   readonly dtype: ConcreteDType;
   /** The rate of all segments; where they have several, tokens per soft token. */
   readonly rate: number;
+  /** The most soft tokens it was to have, if it was compressed so; `update` keeps to it. */
+  readonly targetTokens?: number;
   readonly hiddenSize: number;
   /** Tokens of the text. */
   readonly tokens: number;
@@ -63,6 +70,7 @@ export class CompressedContext implements ContextData {
   readonly modelHash: string;
   readonly dtype: ConcreteDType;
   readonly rate: number;
+  readonly targetTokens?: number;
   readonly hiddenSize: number;
   readonly tokens: number;
   readonly softTokens: number;
@@ -83,6 +91,7 @@ export class CompressedContext implements ContextData {
     this.rate = segments.every(({ rate }) => rate === first?.rate)
       ? (first?.rate ?? 1)
       : this.tokens / this.softTokens;
+    if (parts.targetTokens !== undefined) this.targetTokens = parts.targetTokens;
     this.sourceHash = parts.sourceHash;
     this.segments = segments;
     this.stats = Object.freeze({ ...parts.stats });

@@ -1,4 +1,4 @@
-import type { CompressEvent } from '../protocol.js';
+import type { CompressEvent, CompressionTarget, CompressRequest, KnownSegment } from '../protocol.js';
 import { CompressedContext, type CompressedSegment, type ContextParts } from './compressed-context.js';
 
 export interface CompressProgress {
@@ -16,7 +16,9 @@ export class ContextAssembly {
   readonly #started = performance.now();
   readonly #known: Map<string, CompressedSegment>;
   readonly #segments: CompressedSegment[] = [];
+  readonly #target: CompressionTarget;
   #sourceHash = '';
+  #tokens = 0;
   #encodedTokens = 0;
   #reusedSegments = 0;
   readonly #progress: CompressProgress = {
@@ -28,8 +30,24 @@ export class ContextAssembly {
   };
 
   /** @param known segments that the compressor may leave out */
-  constructor(known: readonly CompressedSegment[]) {
+  constructor(target: CompressionTarget, known: readonly CompressedSegment[]) {
+    this.#target = target;
     this.#known = new Map(known.map((segment) => [keyOf(segment), segment]));
+  }
+
+  /** Segments taken so far. */
+  get length(): number {
+    return this.#segments.length;
+  }
+
+  /** For the compressor. */
+  get request(): CompressRequest {
+    const known = [...this.#known.values()].map(({ hash, rate, mergeLosses }) => ({
+      hash,
+      rate,
+      ...(mergeLosses ? { mergeLosses } : {}),
+    }));
+    return { target: this.#target, known };
   }
 
   /** A copy. */
@@ -45,21 +63,31 @@ export class ContextAssembly {
       this.#sourceHash = event.sourceHash;
       return undefined;
     }
-    const known = event.type === 'known';
-    const segment = Object.freeze(
-      known ? { ...this.#known.get(keyOf(event.segment))!, text: event.segment.text } : event.segment,
-    );
+    if (event.type === 'measured') {
+      this.#progress.segments = event.segments;
+      this.#progress.tokens = event.tokens;
+      return undefined;
+    }
+    const segment = Object.freeze(event.type === 'known' ? this.#reused(event.segment) : event.segment);
     this.#segments.push(segment);
-    this.#progress.segments += 1;
-    this.#progress.tokens += segment.tokens;
-    if (known) this.#reusedSegments += 1;
+    this.#tokens += segment.tokens;
+    // Segments that were measured count as finished already.
+    this.#progress.segments = Math.max(this.#progress.segments, this.#segments.length);
+    this.#progress.tokens = Math.max(this.#progress.tokens, this.#tokens);
+    if (event.type === 'known') this.#reusedSegments += 1;
     else this.#encodedTokens += segment.tokens;
     return segment;
+  }
+
+  #reused({ text, mergeLosses, ...segment }: KnownSegment & { text: string }): CompressedSegment {
+    const { mergeLosses: _, ...rest } = this.#known.get(keyOf(segment))!;
+    return { ...rest, text, ...(mergeLosses ? { mergeLosses } : {}) };
   }
 
   finish(model: Pick<ContextParts, 'modelName' | 'modelHash' | 'dtype' | 'hiddenSize'>): CompressedContext {
     return new CompressedContext({
       ...model,
+      ...('targetTokens' in this.#target ? { targetTokens: this.#target.targetTokens } : {}),
       sourceHash: this.#sourceHash,
       segments: this.#segments,
       stats: {

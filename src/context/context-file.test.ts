@@ -149,6 +149,8 @@ describe('a file that does not suit', () => {
     ['a rate of zero', [editSegment({ rate: 0 })], /no rate/],
     ['a segment without hash', [editSegment({ hash: undefined })], /no content hash/],
     ['stats without numbers', [(metadata) => metadata.set('stats', '{"ms":"1"}')], /stats/],
+    ['merge losses that are texts', [editSegment({ mergeLosses: ['a'] })], /merge losses/],
+    ['a target of nothing', [(metadata) => metadata.set('target_tokens', '0')], /target is 0/],
     ['another shape', [() => {}, [6]], /\[M, H\]/],
   ])('%s is CORRUPT_FILE', async (_, [edit, shape], message) => {
     await expect(openContext(await forged(edit, shape), model)).rejects.toMatchObject({

@@ -39,6 +39,7 @@ export function contextToBlob(context: ContextData, { text = false }: SaveOption
     ['segments', JSON.stringify(rows)],
     ['stats', JSON.stringify(context.stats)],
   ]);
+  if (context.targetTokens !== undefined) metadata.set('target_tokens', String(context.targetTokens));
   metadata.set('sha256', checksum(metadata, tensor));
   const parts = writeSafetensors({ tensors: new Map([[TENSOR, tensor]]), metadata });
   return new Blob(parts, { type: 'application/octet-stream' });
@@ -78,6 +79,7 @@ export function contextFromBytes(bytes: Uint8Array<ArrayBuffer>): ContextParts {
     sourceHash: hash('source_hash'),
     segments: parseSegments(value('segments'), tensor, hiddenSize),
     stats: parseStats(value('stats')),
+    ...parseTarget(metadata.get('target_tokens')),
   };
 }
 
@@ -105,6 +107,14 @@ function parseSegments(json: string, { type, shape, data }: SafeTensor, hiddenSi
     throw corruptFile(`its segments have ${at / hiddenSize} of ${shape[0]} soft tokens`);
   }
   return segments;
+}
+
+function parseTarget(text: string | undefined): { targetTokens?: number } {
+  if (text === undefined) return {};
+  const targetTokens = Number(text);
+  if (!Number.isSafeInteger(targetTokens) || targetTokens < 1)
+    throw corruptFile(`its target is ${text} soft tokens`);
+  return { targetTokens };
 }
 
 function parseStats(json: string): ContextStats {

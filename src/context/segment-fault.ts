@@ -5,13 +5,16 @@ import { allFinite } from './soft-token-data.js';
 /** What is wrong with a segment, as in "segment 3 has no token count"; undefined if nothing is. */
 export function segmentFault(segment: unknown, hiddenSize: number): string | undefined {
   if (!isObject(segment)) return 'is not an object';
-  const { text, hash, tokens, rate, softTokens, data } = segment;
+  const { text, hash, tokens, rate, softTokens, mergeLosses, data } = segment;
   if (text !== undefined && typeof text !== 'string') return 'has a text that is not a string';
   if (typeof hash !== 'string' || !/^[0-9a-f]{64}$/.test(hash)) return 'has no content hash';
   if (!isPositive(tokens)) return 'has no token count';
   if (!isPositive(rate)) return 'has no rate';
   if (softTokens !== Math.ceil(tokens / rate)) {
     return `has ${softTokens} soft tokens for ${tokens} tokens at rate ${rate}`;
+  }
+  if (mergeLosses !== undefined && !(Array.isArray(mergeLosses) && mergeLosses.every(Number.isFinite))) {
+    return 'has merge losses that are no numbers';
   }
   if (!(data instanceof Float32Array || data instanceof Uint16Array)) return 'has no soft tokens';
   if (data.length !== softTokens * hiddenSize) {

@@ -7,6 +7,7 @@ import { sha256Hex } from '../sha256.js';
 export const RATES = [2, 4, 8];
 
 const finiteHalf = fc.integer({ min: 0, max: 0xffff }).filter((bits) => (bits & 0x7c00) !== 0x7c00);
+const loss = fc.double({ min: 0, max: 1, noNaN: true }).map((value) => value + 0); // JSON has no −0
 const finite = fc.float({ noNaN: true, noDefaultInfinity: true });
 
 function data(half: boolean, length: number): fc.Arbitrary<SoftTokenData> {
@@ -22,8 +23,9 @@ function segment(half: boolean, hiddenSize: number): fc.Arbitrary<CompressedSegm
       text: fc.string({ unit: 'grapheme' }),
       tokens: fc.integer({ min: 1, max: 24 }),
       rate: fc.constantFrom(...RATES),
+      losses: fc.option(fc.tuple(loss, loss, loss)),
     })
-    .chain(({ text, tokens, rate }) => {
+    .chain(({ text, tokens, rate, losses }) => {
       const softTokens = Math.ceil(tokens / rate);
       return data(half, softTokens * hiddenSize).map((values) => ({
         text,
@@ -31,6 +33,7 @@ function segment(half: boolean, hiddenSize: number): fc.Arbitrary<CompressedSegm
         tokens,
         rate,
         softTokens,
+        ...(losses ? { mergeLosses: losses } : {}),
         data: values,
       }));
     });
@@ -43,8 +46,9 @@ export const contexts: fc.Arbitrary<CompressedContext> = fc
     half: fc.boolean(),
     hiddenSize: fc.integer({ min: 1, max: 5 }),
     ms: fc.double({ min: 0, max: 1e9, noNaN: true }),
+    targetTokens: fc.option(fc.integer({ min: 1, max: 9999 }), { nil: undefined }),
   })
-  .chain(({ modelName, model, half, hiddenSize, ms }) =>
+  .chain(({ modelName, model, half, hiddenSize, ms, targetTokens }) =>
     fc.array(segment(half, hiddenSize), { minLength: 1, maxLength: 4 }).map(
       (segments) =>
         new CompressedContext({
@@ -52,6 +56,7 @@ export const contexts: fc.Arbitrary<CompressedContext> = fc
           modelHash: sha256Hex(model),
           dtype: half ? 'q4f16' : 'fp32',
           hiddenSize,
+          targetTokens,
           sourceHash: sha256Hex(...segments.map(({ text }) => text!)),
           segments,
           stats: { ms, encodedSegments: segments.length, encodedTokens: 0, reusedSegments: 0 },

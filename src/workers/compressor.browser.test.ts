@@ -8,7 +8,7 @@ import { Compressor } from './compressor.js';
 
 async function segmentsOf(compressor: Compressor, text: string, rate = 4): Promise<SegmentEvent[]> {
   const { job, events } = testJob<CompressEvent>();
-  await compressor.compress(text, { rate, known: [] }, job);
+  await compressor.compress(text, { target: { rate }, known: [] }, job);
   return events.flatMap((event) => (event.type === 'segment' ? [event.segment] : []));
 }
 
@@ -29,7 +29,7 @@ describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
   test('segments come in order, at most so long, and joined they are the text', async () => {
     const text = longText(60);
     const { job, events } = testJob<CompressEvent>();
-    await compressor.compress(text, { rate: 2, known: [] }, job);
+    await compressor.compress(text, { target: { rate: 2 }, known: [] }, job);
     const segments = await segmentsOf(compressor, text, 2);
     expect(segments.map((segment) => segment.text).join('')).toBe(text);
     expect(segments.length).toBeGreaterThan(5);
@@ -78,7 +78,7 @@ describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
   test('100,000 tokens are TOO_LONG before anything is encoded', async () => {
     const text = 'word '.repeat(100_000);
     const { job, events } = testJob<CompressEvent>();
-    await expect(compressor.compress(text, { rate: 2, known: [] }, job)).rejects.toMatchObject({
+    await expect(compressor.compress(text, { target: { rate: 2 }, known: [] }, job)).rejects.toMatchObject({
       code: 'TOO_LONG',
       message: expect.stringContaining('limit of 1024 positions'),
       fix: expect.stringContaining('No trained rate would fit'),
@@ -88,7 +88,9 @@ describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
 
   test('a text too long for its rate alone is TOO_LONG, naming the rate that fits', async () => {
     const { job, events } = testJob<CompressEvent>();
-    await expect(compressor.compress(longText(500), { rate: 2, known: [] }, job)).rejects.toMatchObject({
+    await expect(
+      compressor.compress(longText(500), { target: { rate: 2 }, known: [] }, job),
+    ).rejects.toMatchObject({
       code: 'TOO_LONG',
       fix: 'Compress the text at rate 8, which would fit.',
     });
@@ -99,7 +101,9 @@ describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
     const { job, events, controller } = testJob<CompressEvent>((event) => {
       if (event.type === 'plan') controller.abort();
     });
-    await expect(compressor.compress(longText(60), { rate: 2, known: [] }, job)).rejects.toMatchObject({
+    await expect(
+      compressor.compress(longText(60), { target: { rate: 2 }, known: [] }, job),
+    ).rejects.toMatchObject({
       name: 'AbortError',
     });
     expect(events.map(({ type }) => type)).toEqual(['plan']);
@@ -157,7 +161,9 @@ describe('resources', () => {
     const { job } = testJob<CompressEvent>((event) => {
       if (event.type === 'segment') live.devices[0]!.destroy();
     });
-    await expect(compressor.compress(longText(150), { rate: 8, known: [] }, job)).rejects.toMatchObject({
+    await expect(
+      compressor.compress(longText(150), { target: { rate: 8 }, known: [] }, job),
+    ).rejects.toMatchObject({
       code: 'DEVICE_LOST',
     });
     await expect(segmentsOf(compressor, 'again')).rejects.toMatchObject({ code: 'DEVICE_LOST' });

@@ -1,14 +1,22 @@
 // Worker only. Text → soft tokens: tokenise, cut into segments, encode those that are not known.
+import { anyFits, lowestRateWithin, shareBudget } from '../context/budget.js';
 import type { Job } from '../job.js';
 import type { ModelConfig } from '../model-folder/model-config.js';
-import type { CompressEvent, CompressorSetup, CompressRequest } from '../protocol.js';
+import type {
+  CompressEvent,
+  CompressionTarget,
+  CompressorSetup,
+  CompressRequest,
+  KnownSegment,
+  SoftTokenData,
+} from '../protocol.js';
 import { contentHash, sourceHash } from '../segments/content-hash.js';
 import type { Piece } from '../segments/pieces.js';
 import { cutPieces, type Segment } from '../segments/plan.js';
 import { checkFits, DEFAULT_NEW_TOKENS } from '../window.js';
 import { planBatches } from './batches.js';
 import { Engine } from './engine.js';
-import { SegmentEncoder } from './segment-encoder.js';
+import { type EncodedSegment, SegmentEncoder } from './segment-encoder.js';
 import { textPieces } from './text-pieces.js';
 import { Tokenizer } from './tokenizer.js';
 
@@ -19,6 +27,14 @@ const PADDED_LENGTHS = 4;
 
 type CompressJob = Job<CompressEvent>;
 type PlannedSegment = Segment & { hash: string };
+
+interface Choice {
+  rate: number;
+  /** Where they were measured, at all trained rates. */
+  mergeLosses?: readonly number[];
+  /** Where it was encoded to be measured. */
+  data?: SoftTokenData | undefined;
+}
 
 export class Compressor {
   readonly #engine: Engine;
@@ -59,40 +75,41 @@ export class Compressor {
   /**
    * Emits the plan, then each segment in order as soon as it and all before it are finished.
    * @param text not blank
-   * @param request its rate is one of the trained ones
+   * @param request a rate in it is one of the trained ones
    * @throws GmsaError `TOO_LONG`, before anything is encoded
    */
-  async compress(text: string, { rate, known }: CompressRequest, job: CompressJob): Promise<void> {
-    const segments = await this.#plan(text, rate, job);
+  async compress(text: string, { target, known }: CompressRequest, job: CompressJob): Promise<void> {
+    const { segments, room } = await this.#plan(text, target, job);
+    const choose = this.#chooser(segments, target, room);
     const totalTokens = segments.reduce((sum, { ids }) => sum + ids.length, 0);
     job.emit({ type: 'plan', totalSegments: segments.length, totalTokens, sourceHash: sourceHash(text) });
 
+    const choices = await choose(known, job);
     const emit = inOrder(job);
-    const knownHashes = new Set(known.flatMap((segment) => (segment.rate === rate ? [segment.hash] : [])));
-    const fresh: number[] = [];
+    const finish = (index: number, data: SoftTokenData) => {
+      const { text: own, hash, ids } = segments[index]!;
+      const { rate, mergeLosses } = choices[index]!;
+      const softTokens = Math.ceil(ids.length / rate);
+      const losses = mergeLosses ? { mergeLosses } : {};
+      const segment = { text: own, hash, tokens: ids.length, rate, softTokens, ...losses, data };
+      emit(index, { type: 'segment', segment });
+    };
+    const knownAt = new Set(known.map(({ hash, rate }) => `${hash} ${rate}`));
+    const missing = new Map<number, number[]>();
     segments.forEach(({ text: own, hash }, index) => {
-      if (knownHashes.has(hash)) emit(index, { type: 'known', segment: { text: own, hash, rate } });
-      else fresh.push(index);
-    });
-    const lengths = fresh.map((index) => segments[index]!.ids.length);
-    for (const batch of planBatches(lengths, this.#batching())) {
-      await job.checkpoint();
-      const indices = batch.segments.map((i) => fresh[i]!);
-      const data = await this.#encoder
-        .encode(
-          indices.map((index) => segments[index]!.ids),
-          batch.tokens,
-          rate,
-        )
-        .catch((error: unknown) => {
-          throw this.#engine.explain(error, `compressing segments ${indices.map((i) => i + 1).join(', ')}`);
+      const { rate, mergeLosses, data } = choices[index]!;
+      if (knownAt.has(`${hash} ${rate}`)) {
+        emit(index, {
+          type: 'known',
+          segment: { text: own, hash, rate, ...(mergeLosses ? { mergeLosses } : {}) },
         });
-      indices.forEach((index, i) => {
-        const { text: own, hash, ids } = segments[index]!;
-        const softTokens = Math.ceil(ids.length / rate);
-        const segment = { text: own, hash, tokens: ids.length, rate, softTokens, data: data[i]! };
-        emit(index, { type: 'segment', segment });
-      });
+      } else if (data) finish(index, data);
+      else missing.set(rate, [...(missing.get(rate) ?? []), index]);
+    });
+    for (const [rate, indices] of missing) {
+      await this.#encode(segments, indices, { rates: [rate] }, job, (index, { data }) =>
+        finish(index, data[0]!),
+      );
     }
   }
 
@@ -109,12 +126,83 @@ export class Compressor {
     return { multiple: Math.ceil(this.#config.segmentLength / PADDED_LENGTHS), maxTokens: BATCH_TOKENS };
   }
 
-  /** Tokenises and cuts, and gives up as soon as the text cannot fit at any rate. */
-  async #plan(text: string, rate: number, job: CompressJob): Promise<PlannedSegment[]> {
+  /**
+   * How the rates of a planned text are chosen. With a rate that is no choice. With a number of soft tokens, segments
+   * that were not measured before are encoded at both rates in question; what merging loses then decides.
+   * @param room positions of the decoder for soft tokens
+   * @throws GmsaError `TOO_LONG` if no rate keeps to the number
+   */
+  #chooser(segments: readonly PlannedSegment[], target: CompressionTarget, room: number) {
+    const all = (rate: number) => async (): Promise<Choice[]> => segments.map(() => ({ rate }));
+    if ('rate' in target) return all(target.rate);
+    const { rates } = this.#config;
+    const lengths = segments.map(({ ids }) => ids.length);
+    const budget = Math.min(target.targetTokens, room);
+    const coarse = lowestRateWithin(lengths, budget, rates);
+    const at = rates.indexOf(coarse);
+    const fine = rates[at - 1];
+    if (fine === undefined || !anyFits(lengths, budget, { coarse, fine })) return all(coarse);
+
+    return async (known: readonly KnownSegment[], job: CompressJob): Promise<Choice[]> => {
+      const measured = new Map(known.map(({ hash, mergeLosses }) => [hash, mergeLosses]));
+      const unknown = [...segments.keys()].filter(
+        (i) => measured.get(segments[i]!.hash)?.length !== rates.length,
+      );
+      const encoded = new Map<number, EncodedSegment>();
+      let tokens = segments.reduce((sum, { ids }) => sum + ids.length, 0);
+      for (const i of unknown) tokens -= lengths[i]!;
+      const options = { rates: [coarse, fine], lossRates: rates };
+      await this.#encode(segments, unknown, options, job, (index, result) => {
+        encoded.set(index, result);
+        tokens += lengths[index]!;
+        const finished = segments.length - unknown.length + encoded.size;
+        job.emit({ type: 'measured', segments: finished, tokens });
+      });
+      const losses = segments.map(({ hash }, i) => encoded.get(i)?.losses ?? measured.get(hash)!);
+      const shared = shareBudget(
+        losses.map((loss, i) => ({ tokens: lengths[i]!, loss: { coarse: loss[at]!, fine: loss[at - 1]! } })),
+        budget,
+        { coarse, fine },
+      );
+      return shared.map((rate, i) => ({
+        rate,
+        mergeLosses: losses[i]!,
+        data: encoded.get(i)?.data[rate === coarse ? 0 : 1],
+      }));
+    };
+  }
+
+  /** Encodes some of the segments, in batches; a batch may hold some that come later than others of the next one. */
+  async #encode(
+    segments: readonly PlannedSegment[],
+    indices: readonly number[],
+    { rates, lossRates }: { rates: readonly number[]; lossRates?: readonly number[] },
+    job: CompressJob,
+    onSegment: (index: number, encoded: EncodedSegment) => void,
+  ): Promise<void> {
+    const lengths = indices.map((index) => segments[index]!.ids.length);
+    for (const { segments: batch, tokens } of planBatches(lengths, this.#batching())) {
+      await job.checkpoint();
+      const inBatch = batch.map((i) => indices[i]!);
+      const ids = inBatch.map((index) => segments[index]!.ids);
+      const encoded = await this.#encoder.encode(ids, tokens, rates, lossRates).catch((error: unknown) => {
+        throw this.#engine.explain(error, `compressing segments ${inBatch.map((i) => i + 1).join(', ')}`);
+      });
+      inBatch.forEach((index, i) => {
+        onSegment(index, encoded[i]!);
+      });
+    }
+  }
+
+  /**
+   * Tokenises and cuts, and gives up as soon as the text cannot fit at any rate.
+   * @returns also the positions that are left for soft tokens, beside a short question; `ask` checks with the real one
+   */
+  async #plan(text: string, target: CompressionTarget, job: CompressJob) {
     const { prefixIds, questionTemplate, rates, window } = this.#config;
-    // Room for a short question; `ask` checks again with the real one.
     const others = prefixIds.length + this.#tokenizer.encode(questionTemplate).length + DEFAULT_NEW_TOKENS;
     const highest = rates.at(-1)!;
+    const rate = 'rate' in target ? target.rate : highest;
     const all: Piece[] = [];
     let tokens = 0;
     for await (const piece of textPieces(text, this.#tokenizer, this.#config, job)) {
@@ -126,7 +214,10 @@ export class Compressor {
     }
     const segments = cutPieces(all, this.#config.segmentLength);
     checkFits({ segmentTokens: segments.map(({ ids }) => ids.length), rate, others }, this.#config);
-    return segments.map((segment) => ({ ...segment, hash: contentHash(segment.ids) }));
+    return {
+      segments: segments.map((segment): PlannedSegment => ({ ...segment, hash: contentHash(segment.ids) })),
+      room: window - others,
+    };
   }
 }
 

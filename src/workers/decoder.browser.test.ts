@@ -25,7 +25,7 @@ const freshContext = (): ContextRequest => ({ contextId: nextId++, rate: RATE, s
 beforeAll(async () => {
   const compressor = await Compressor.create(await fixtureSetup('wasm'), () => {});
   const { job, events } = testJob<CompressEvent>();
-  await compressor.compress(longText(40), { rate: RATE, known: [] }, job);
+  await compressor.compress(longText(40), { target: { rate: RATE }, known: [] }, job);
   segments = events.flatMap((event) => (event.type === 'segment' ? [event.segment] : []));
   await compressor.dispose();
 });

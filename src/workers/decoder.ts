@@ -108,7 +108,8 @@ export class Decoder {
       const promptIds = this.#questionIds(question);
       const segmentTokens = context.segments.map(({ tokens }) => tokens);
       const others = this.#config.prefixIds.length + promptIds.length + length.maxNewTokens;
-      checkFits({ segmentTokens, rate: context.rate, others }, this.#config);
+      const softTokens = context.segments.reduce((sum, segment) => sum + segment.softTokens, 0);
+      checkFits({ segmentTokens, rate: context.rate, softTokens, others }, this.#config);
 
       return this.#contexts.use(context, job.checkpoint, async (cache, reusedTokens) => {
         const generated = await this.#write(cache, promptIds, length, job, trimmed);
@@ -134,10 +135,10 @@ export class Decoder {
       const generated: Generated[] = [];
       let promptTokens = 0;
       for (const segment of context.segments) {
-        const { tokens } = segment;
+        const { tokens, softTokens } = segment;
         const most = maxNewTokens ?? tokens + RESTORE_MARGIN;
         const others = this.#config.prefixIds.length + promptIds.length + most;
-        checkFits({ segmentTokens: [tokens], rate: context.rate, others }, this.#config);
+        checkFits({ segmentTokens: [tokens], rate: context.rate, softTokens, others }, this.#config);
         const cache = await this.#contexts.prefillAlone(segment, job.checkpoint);
         try {
           generated.push(await this.#write(cache, promptIds, { minNewTokens: 0, maxNewTokens: most }, job));

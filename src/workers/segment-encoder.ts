@@ -14,10 +14,26 @@ import {
   groupMergeReference,
   mergedLength,
 } from '../webgpu-kernels/group-merge/reference.js';
+import { mergeLoss } from '../webgpu-kernels/merge-loss/dispatch.js';
+import { mergeLossReference } from '../webgpu-kernels/merge-loss/reference.js';
 import type { Engine } from './engine.js';
 import { GraphSession } from './graph-session.js';
 import { Tensor } from './ort.js';
 import { floatTensor, idTensor, maskTensor, valuesOf } from './tensors.js';
+
+export interface EncodedSegment {
+  /** Of each rate, [ceil(tokens / rate), H]. */
+  data: SoftTokenData[];
+  /** Of each rate at which it was measured (`mergeLossReference`). */
+  losses: number[];
+}
+
+/** [S,M,H], M the groups of the padded length; in a buffer of ours on WebGPU. */
+interface MergedStates {
+  shape: GroupMergeShape;
+  tensor: Tensor;
+  buffer?: GPUBuffer;
+}
 
 export class SegmentEncoder {
   readonly #engine: Engine;
@@ -86,17 +102,37 @@ export class SegmentEncoder {
    * Encodes segments together. What a segment gives depends on its own ids and the padded length alone.
    * @param ids of each segment
    * @param tokens what each segment is padded to
-   * @returns of each segment its soft tokens, [ceil(ids / rate), H]
+   * @param rates at which each is merged
+   * @param lossRates at which the loss of merging is measured
    */
-  async encode(ids: readonly (readonly number[])[], tokens: number, rate: number): Promise<SoftTokenData[]> {
+  async encode(
+    ids: readonly (readonly number[])[],
+    tokens: number,
+    rates: readonly number[],
+    lossRates: readonly number[] = [],
+  ): Promise<EncodedSegment[]> {
     const lengths = ids.map((own) => own.length);
-    const shape: GroupMergeShape = { lengths, tokens, hiddenSize: this.#hiddenSize, rate };
-    const hidden = await this.#hiddenStates(ids, shape);
-    const merged = await this.#merge(hidden, shape).finally(() => {
-      // Not before our submit: ONNX Runtime hands the buffer to its next run.
-      if (hidden.location === 'gpu-buffer') hidden.dispose();
-    });
-    return this.#align(merged, shape);
+    const shapeAt = (rate: number) => ({ lengths, tokens, hiddenSize: this.#hiddenSize, rate });
+    const hidden = await this.#hiddenStates(ids, tokens);
+    const losses: number[][] = [];
+    const merged: MergedStates[] = [];
+    const soft: SoftTokenData[][] = [];
+    try {
+      try {
+        for (const rate of lossRates) losses.push(await this.#loss(hidden, shapeAt(rate)));
+        for (const rate of rates) merged.push(await this.#merge(hidden, shapeAt(rate)));
+      } finally {
+        // Not before our submits: ONNX Runtime hands the buffer to its next run.
+        if (hidden.location === 'gpu-buffer') hidden.dispose();
+      }
+      for (const states of merged) soft.push(await this.#align(states));
+    } finally {
+      for (const { buffer } of merged) buffer?.destroy();
+    }
+    return ids.map((_, i) => ({
+      data: soft.map((segments) => segments[i]!),
+      losses: losses.map((segments) => segments[i]!),
+    }));
   }
 
   async release(): Promise<void> {
@@ -104,10 +140,8 @@ export class SegmentEncoder {
   }
 
   /** [S,T,H]; on WebGPU a GPU tensor, which the caller disposes after its own submit. */
-  async #hiddenStates(
-    ids: readonly (readonly number[])[],
-    { lengths, tokens }: GroupMergeShape,
-  ): Promise<Tensor> {
+  async #hiddenStates(ids: readonly (readonly number[])[], tokens: number): Promise<Tensor> {
+    const lengths = ids.map((own) => own.length);
     const { inputs_embeds } = await this.#embed.run({ input_ids: idTensor(ids, tokens) });
     try {
       const outputs = await this.#encoder.run({
@@ -120,13 +154,21 @@ export class SegmentEncoder {
     }
   }
 
-  /** [S,M,H], M the groups of the padded length. On WebGPU the caller destroys `buffer` once the tensor has been used. */
-  async #merge(hidden: Tensor, shape: GroupMergeShape): Promise<{ tensor: Tensor; buffer?: GPUBuffer }> {
+  async #loss(hidden: Tensor, shape: GroupMergeShape): Promise<number[]> {
+    const { device } = this.#engine;
+    if (!device) return mergeLossReference(hidden.data as Float32Array, shape);
+    const variant = groupMergeVariant(device, this.#lsa.floatType);
+    return mergeLoss(device, variant, hidden.gpuBuffer as GPUBuffer, shape);
+  }
+
+  /** The caller destroys `buffer` once the tensor has been used. */
+  async #merge(hidden: Tensor, shape: GroupMergeShape): Promise<MergedStates> {
     const { device } = this.#engine;
     const dims = [shape.lengths.length, mergedLength(shape), shape.hiddenSize];
     const type = this.#lsa.floatType;
     if (!device) {
-      return { tensor: floatTensor(type, groupMergeReference(hidden.data as Float32Array, shape), dims) };
+      const values = groupMergeReference(hidden.data as Float32Array, shape);
+      return { shape, tensor: floatTensor(type, values, dims) };
     }
     const variant = groupMergeVariant(device, type);
     const buffer = device.createBuffer({
@@ -140,26 +182,18 @@ export class SegmentEncoder {
       buffer.destroy();
       throw error;
     }
-    return { tensor: Tensor.fromGpuBuffer(buffer, { dataType: type, dims }), buffer };
+    return { shape, tensor: Tensor.fromGpuBuffer(buffer, { dataType: type, dims }), buffer };
   }
 
-  /** Takes the merged states over. */
-  async #align(
-    { tensor, buffer }: { tensor: Tensor; buffer?: GPUBuffer },
-    shape: GroupMergeShape,
-  ): Promise<SoftTokenData[]> {
+  /** Of each segment its soft tokens, [ceil(length / rate), H]. */
+  async #align({ tensor, shape }: MergedStates): Promise<SoftTokenData[]> {
     const groups = mergedLength(shape);
     const softLengths = shape.lengths.map((length) => Math.ceil(length / shape.rate));
-    let values: SoftTokenData;
-    try {
-      const { soft_tokens } = await this.#lsa.run({
-        inputs_embeds: tensor,
-        attention_mask: maskTensor(softLengths, groups),
-      });
-      values = valuesOf(soft_tokens!);
-    } finally {
-      buffer?.destroy();
-    }
+    const { soft_tokens } = await this.#lsa.run({
+      inputs_embeds: tensor,
+      attention_mask: maskTensor(softLengths, groups),
+    });
+    const values = valuesOf(soft_tokens!);
     return softLengths.map((softTokens, i) => {
       const start = i * groups * this.#hiddenSize;
       const data = values.slice(start, start + softTokens * this.#hiddenSize);

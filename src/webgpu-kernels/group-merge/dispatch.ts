@@ -1,5 +1,6 @@
 // Runs the group merge on a GPUDevice. The caller owns the hidden states and the output; the small buffers for sizes
-// and lengths are made and destroyed here. Pipelines live as long as their device.
+// and lengths are made and destroyed here.
+import { grid, pipelineOf, smallBuffer } from '../pipelines.js';
 import { checkGroupMergeShape, type GroupMergeShape, mergedLength } from './reference.js';
 import { type GroupMergeVariant, groupMergeWgsl, WORKGROUP_SIZE } from './shader.wgsl.js';
 
@@ -9,8 +10,6 @@ export interface GroupMergeBuffers {
   /** [S,M,H] from offset 0, at least `groupMergeOutputBytes`. STORAGE. Written whole, padding groups with zeros. */
   merged: GPUBuffer;
 }
-
-const pipelines = new WeakMap<GPUDevice, Map<string, Promise<GPUComputePipeline>>>();
 
 /** The variant for hidden states stored as `type` on this device. */
 export function groupMergeVariant(device: GPUDevice, type: 'float32' | 'float16'): GroupMergeVariant {
@@ -49,17 +48,21 @@ export async function groupMerge(
   const columns = vectorised ? hiddenSize / 4 : hiddenSize;
   const valuesPerThread = vectorised ? 4 : variant === 'f16-packed' ? 2 : 1;
   const threads = Math.ceil(values / valuesPerThread);
-  const workgroups = Math.ceil(threads / WORKGROUP_SIZE);
-  const x = Math.min(workgroups, device.limits.maxComputeWorkgroupsPerDimension);
-  const pipeline = await pipelineOf(device, variant, vectorised);
+  const label = `gmsa group merge ${variant} ${vectorised}`;
+  const pipeline = await pipelineOf(device, label, () => groupMergeWgsl(variant, vectorised));
 
   const sizes = smallBuffer(
     device,
-    'sizes',
+    'gmsa group merge sizes',
     GPUBufferUsage.UNIFORM,
     Uint32Array.of(lengths.length, tokens, groups, columns, rate, threads, 0, 0),
   );
-  const lengthBuffer = smallBuffer(device, 'lengths', GPUBufferUsage.STORAGE, Uint32Array.from(lengths));
+  const lengthBuffer = smallBuffer(
+    device,
+    'gmsa group merge lengths',
+    GPUBufferUsage.STORAGE,
+    Uint32Array.from(lengths),
+  );
   try {
     // Explicit sizes: a binding that runs to the end of a pooled buffer could exceed the binding limit.
     const bindGroup = device.createBindGroup({
@@ -75,7 +78,7 @@ export async function groupMerge(
     const pass = commands.beginComputePass();
     pass.setPipeline(pipeline);
     pass.setBindGroup(0, bindGroup);
-    pass.dispatchWorkgroups(x, Math.ceil(workgroups / x));
+    pass.dispatchWorkgroups(...grid(device, Math.ceil(threads / WORKGROUP_SIZE)));
     pass.end();
     device.queue.submit([commands.finish()]);
   } finally {
@@ -85,37 +88,5 @@ export async function groupMerge(
   }
 }
 
-function pipelineOf(device: GPUDevice, variant: GroupMergeVariant, vectorised: boolean) {
-  let ofDevice = pipelines.get(device);
-  if (!ofDevice) {
-    ofDevice = new Map();
-    pipelines.set(device, ofDevice);
-  }
-  const key = `${variant} ${vectorised}`;
-  let pipeline = ofDevice.get(key);
-  if (!pipeline) {
-    const label = `gmsa group merge ${key}`;
-    const module = device.createShaderModule({ label, code: groupMergeWgsl(variant, vectorised) });
-    pipeline = device.createComputePipelineAsync({ label, layout: 'auto', compute: { module } });
-    ofDevice.set(key, pipeline);
-  }
-  return pipeline;
-}
-
-function smallBuffer(
-  device: GPUDevice,
-  label: string,
-  usage: GPUBufferUsageFlags,
-  data: Uint32Array<ArrayBuffer>,
-) {
-  const buffer = device.createBuffer({
-    label: `gmsa group merge ${label}`,
-    size: data.byteLength,
-    usage: usage | GPUBufferUsage.COPY_DST,
-  });
-  device.queue.writeBuffer(buffer, 0, data);
-  return buffer;
-}
-
-const bytesPerValue = (variant: GroupMergeVariant) => (variant === 'f32' ? 4 : 2);
+export const bytesPerValue = (variant: GroupMergeVariant) => (variant === 'f32' ? 4 : 2);
 const roundUp = (bytes: number, multiple: number) => Math.ceil(bytes / multiple) * multiple;
