@@ -57,6 +57,16 @@ export function modelCacheSuite(name: string, { create, withQuota }: CacheUnderT
       expect(await cacheKeys(cache)).toEqual([]);
     });
 
+    test('a Blob taken from an entry can be read when the entry is gone', async () => {
+      await cache.put(KEY, response(new Blob([new Uint8Array(3_000_000).fill(7)])));
+      const blob = await (await cache.match(KEY))!.blob();
+      await cache.delete(KEY);
+      expect(new Uint8Array(await blob.arrayBuffer()).every((byte) => byte === 7)).toBe(true);
+      expect(new Uint8Array(await blob.slice(1_000_000, 1_000_002).arrayBuffer())).toEqual(
+        Uint8Array.of(7, 7),
+      );
+    });
+
     test('binary content comes back byte by byte', async () => {
       const bytes = Uint8Array.from({ length: 100_000 }, (_, i) => (i * 31) % 256);
       await cache.put(KEY, response(new Blob([bytes])));
