@@ -53,6 +53,16 @@ describe('a connection that breaks', () => {
     expect(reported.toSorted((a, b) => a - b)).toEqual(reported);
   });
 
+  test('is taken up in a large file too, of which the beginning was put aside', async () => {
+    server.files.set(
+      DATA,
+      Buffer.from(Uint32Array.from({ length: 5_000_000 }, (_, i) => i * 2654435761).buffer),
+    );
+    server.fail(DATA, dropAfter(12_000_000, etagged()));
+    expect((await download()).equals(content())).toBe(true);
+    expect(ranges()).toHaveLength(2);
+  });
+
   test('is taken up by date where the ETag is weak', async () => {
     const modified = 'Tue, 01 Sep 2026 10:00:00 GMT';
     server.fail(DATA, dropAfter(100_000, { ETag: 'W/"1"', 'Last-Modified': modified }), (response, all) => {
