@@ -20,35 +20,33 @@ const startWorkersAnywhere = {
   resolveId: (id) => (id.endsWith('/start.js') ? join(dist, 'workers/start-anywhere.js') : null),
 };
 
-/** ONNX Runtime stays a file of its own, from whose address it finds its wasm and starts its threads. */
-const runtimes = new Set();
+const bundle = await rolldown({
+  input: {
+    gmsa: join(dist, 'index.js'),
+    'compressor.worker': join(dist, 'workers/compressor.worker.js'),
+    'decoder.worker': join(dist, 'workers/decoder.worker.js'),
+  },
+  platform: 'browser',
+  external: /^onnxruntime-web\//,
+  plugins: [startWorkersAnywhere],
+});
 const runtimeFile = (id) => basename(fileURLToPath(import.meta.resolve(id)));
+const { output } = await bundle.write({
+  dir: browser,
+  format: 'esm',
+  minify: true,
+  entryFileNames: '[name].js',
+  chunkFileNames: 'shared-[name].js', // both workers need the tokenizer, and a browser fetches it once
+  // A file of its own, from whose address ONNX Runtime finds its wasm and starts its threads.
+  paths: (id) => (id.startsWith('onnxruntime-web/') ? `./${runtimeFile(id)}` : id),
+});
 
-for (const [entry, output] of [
-  ['index.js', 'gmsa.js'],
-  ['workers/compressor.worker.js', 'compressor.worker.js'],
-  ['workers/decoder.worker.js', 'decoder.worker.js'],
-]) {
-  const bundle = await rolldown({
-    input: join(dist, entry),
-    platform: 'browser',
-    external: /^onnxruntime-web\//,
-    plugins: [startWorkersAnywhere],
-  });
-  const written = await bundle.write({
-    file: join(browser, output),
-    format: 'esm',
-    codeSplitting: false,
-    minify: true,
-    paths: (id) => (id.startsWith('onnxruntime-web/') ? `./${runtimeFile(id)}` : id),
-  });
-  for (const { imports, dynamicImports } of written.output) {
-    for (const path of [...imports, ...dynamicImports]) runtimes.add(basename(path));
-  }
-}
-
+const runtimes = output
+  .flatMap(({ imports, dynamicImports }) => [...imports, ...dynamicImports])
+  .map((path) => basename(path))
+  .filter((file) => file.startsWith('ort.'));
 const installed = fileURLToPath(new URL('.', import.meta.resolve('onnxruntime-web/webgpu')));
-for (const runtime of runtimes) {
+for (const runtime of new Set(runtimes)) {
   const [wasm] = /ort-wasm-simd-threaded\.\w+\.wasm/.exec(readFileSync(join(installed, runtime), 'utf8'));
   for (const file of [runtime, wasm]) copyFileSync(join(installed, file), join(browser, file));
 }

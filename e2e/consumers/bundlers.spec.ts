@@ -1,4 +1,7 @@
+import { spawn } from 'node:child_process';
+import { cpSync } from 'node:fs';
 import { expect, test } from '@playwright/test';
+import { ROOT } from '../../scripts/lib/repository.mjs';
 import { askKnownQuestion, consumer, failInWorker, run, serve, watchConsole } from './consumer.js';
 
 const bundlers = [
@@ -24,3 +27,25 @@ for (const { name, script, args, out } of bundlers) {
     }
   });
 }
+
+test("Vite's development server serves the app as well", async ({ page }) => {
+  const folder = consumer('vite');
+  cpSync(`${ROOT}/models/fixture`, `${folder}/public/models/fixture`, { recursive: true });
+  const vite = spawn(process.execPath, [`${folder}/../node_modules/vite/bin/vite.js`], { cwd: folder });
+  try {
+    const url = await new Promise<string>((resolve, reject) => {
+      let said = '';
+      vite.stdout.on('data', (chunk) => {
+        said += chunk;
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: Vite colours the port
+        const [found] = /http:\/\/localhost:\d+\//.exec(said.replace(/\x1b\[\d+m/g, '')) ?? [];
+        if (found) resolve(found);
+      });
+      vite.on('exit', () => reject(new Error(said)));
+    });
+    await askKnownQuestion(page, url);
+    await failInWorker(page);
+  } finally {
+    vite.kill();
+  }
+});
