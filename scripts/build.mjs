@@ -48,5 +48,7 @@ const runtimes = output
 const installed = fileURLToPath(new URL('.', import.meta.resolve('onnxruntime-web/webgpu')));
 for (const runtime of new Set(runtimes)) {
   const [wasm] = /ort-wasm-simd-threaded\.\w+\.wasm/.exec(readFileSync(join(installed, runtime), 'utf8'));
-  for (const file of [runtime, wasm]) copyFileSync(join(installed, file), join(browser, file));
+  // The last is the loader that ONNX Runtime takes instead of its own where the page is on another origin.
+  for (const file of [runtime, wasm, wasm.replace('.wasm', '.mjs')])
+    copyFileSync(join(installed, file), join(browser, file));
 }

@@ -3,7 +3,10 @@
 import { PreTrainedTokenizer, TextStreamer } from '@huggingface/transformers';
 import * as ort from 'onnxruntime-web/webgpu';
 import { afterAll, expect, test } from 'vitest';
+import config from '../models/fixture/config.json';
 import known from '../models/fixture/examples.json';
+import json from '../models/fixture/tokenizer.json';
+import tokenizerConfig from '../models/fixture/tokenizer_config.json';
 import { Gmsa } from './gmsa.js';
 import { FIXTURE_URL } from './testing/fixture.js';
 
@@ -11,11 +14,6 @@ ort.env.wasm.wasmPaths = undefined; // transformers.js names a CDN
 const gmsa = await Gmsa.load(FIXTURE_URL, { device: 'wasm' });
 afterAll(() => gmsa.dispose());
 
-const [config, json, tokenizerConfig] = await Promise.all(
-  ['config.json', 'tokenizer.json', 'tokenizer_config.json'].map(async (file) =>
-    (await fetch(new URL(file, FIXTURE_URL))).json(),
-  ),
-);
 const tokenizer = new PreTrainedTokenizer(json, tokenizerConfig);
 
 const session = (name: string, data: string[]) =>

@@ -36,10 +36,9 @@ export default function install(): (() => void) | undefined {
   const { devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   for (const name of OPTIONAL) dependencies[name] = devDependencies[name];
   dependencies['gmsa-web'] = `file:${packLibrary(folder).path}`;
-  writeFileSync(
-    join(folder, 'package.json'),
-    JSON.stringify({ private: true, type: 'module', dependencies }),
-  );
+  // `workspaces` makes it the root up to which Vite's development server gives files out.
+  const root = { private: true, type: 'module', workspaces: [], dependencies };
+  writeFileSync(join(folder, 'package.json'), JSON.stringify(root));
   const flags = ['--prefer-offline', '--no-audit', '--no-fund', '--no-progress', '--loglevel', 'error'];
   const installed = spawnSync(NPM, ['install', ...flags], { cwd: folder, encoding: 'utf8' });
   if (installed.status !== 0) throw new Error(`npm install failed: ${installed.stderr}`);

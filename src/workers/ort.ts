@@ -23,7 +23,9 @@ export async function loadOrt(wasmPaths: WasmPaths | undefined): Promise<void> {
   const ort = await loading;
   ort.env.wasm.wasmPaths = jspi && typeof wasmPaths === 'object' ? wasmPaths.jspi : wasmPaths;
   ort.env.logLevel = 'error';
-  ({ InferenceSession, Tensor } = ort);
+  // Not by destructuring: Turbopack (Next 16.4) then exports both as they are at first, undefined.
+  InferenceSession = ort.InferenceSession;
+  Tensor = ort.Tensor;
 }
 
 /** Paths that name no file of the JSPI build are those of the other. */
