@@ -10,6 +10,9 @@ _COMMANDS = {
     "train": "gmsa_training.train",
     "export": "gmsa_training.export.__main__",
     "evaluate": "gmsa_training.evaluate",
+    "needle": "gmsa_training.needle",
+    "suite": "gmsa_training.suite",
+    "report": "gmsa_training.report",
     "agreement": "gmsa_training.agreement",
     "fixture": "gmsa_training.fixture",
 }

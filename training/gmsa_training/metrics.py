@@ -112,3 +112,19 @@ def mean_with_interval(values: Sequence[float], resamples: int = 2000, seed: int
     draws = np.random.default_rng(seed).integers(0, len(array), (resamples, len(array)))
     low, high = np.percentile(array[draws].mean(axis=1), [2.5, 97.5])
     return Mean(float(array.mean()), float(low), float(high))
+
+
+def ratio_with_interval(
+    values: Sequence[float], references: Sequence[float], resamples: int = 2000, seed: int = 0
+) -> Mean | None:
+    """Mean of the values over the mean of the references of the same questions, with a paired percentile bootstrap:
+    both are resampled together. None where the references' mean is 0, in the data or in a resample."""
+    pairs = np.asarray([values, references], dtype=np.float64)
+    if pairs.shape[1] == 0 or not pairs[1].any():
+        return None
+    draws = np.random.default_rng(seed).integers(0, pairs.shape[1], (resamples, pairs.shape[1]))
+    means = np.stack([side[draws].mean(axis=1) for side in pairs])
+    if not means[1].all():
+        return None
+    low, high = np.percentile(means[0] / means[1], [2.5, 97.5])
+    return Mean(float(pairs[0].mean() / pairs[1].mean()), float(low), float(high))

@@ -49,16 +49,20 @@ def check_model_options(parser: argparse.ArgumentParser, options: argparse.Names
 
 
 def model_settings(options: argparse.Namespace) -> dict[str, Any]:
-    """What a report says of the model. name: of a run's folder of packed weights the run."""
+    """What a report says of the model: nothing of the machine. model: of a run's folder of packed weights the run."""
     if options.base:
         source, name = "base", options.base if not Path(options.base).exists() else Path(options.base).resolve().name
+        weights = name
     else:
         source = "model" if options.model else "checkpoint"
         path = (options.model or options.checkpoint).resolve()
-        name = path.parent.name if path.name == "packed" else path.name
+        packed = path.name == "packed"
+        name = path.parent.name if packed else path.name
+        weights = f"RUNS/{name}/packed" if packed else f"../models/{name}"
     return {
         "model": name,
         "source": source,
+        "weights": weights,
         "runtime": "onnx" if options.model else "torch",
         "dtype": options.dtype,
         "device": options.device,

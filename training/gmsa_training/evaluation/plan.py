@@ -1,0 +1,152 @@
+"""All evaluations of a trained model and of what it is compared with: the rows of docs/results.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+# File -> questions and mean tokens of a context, which give the order: the quickest rows first.
+SETS = {
+    "squad.dev.jsonl.gz": (10570, 165),
+    "squadshifts_new_wiki.test.jsonl.gz": (4000, 170),
+    "nq_oracle.test.jsonl.gz": (2655, 120),
+    "2wikimqa.test.jsonl.gz": (164, 1100),
+    "hotpotqa.test.jsonl.gz": (1200, 1400),
+    "squad_10doc.test.jsonl.gz": (2000, 1700),
+    "nq_10doc.test.jsonl.gz": (2655, 1500),
+}
+LONG_SETS = ("squad_10doc.test.jsonl.gz", "nq_10doc.test.jsonl.gz", "hotpotqa.test.jsonl.gz")
+UNANSWERABLE_SETS = ("squad.dev.jsonl.gz", "squad_10doc.test.jsonl.gz", "nq_10doc.test.jsonl.gz")
+PROSE = "prose.heldout.jsonl.gz"
+LONG_LENGTHS = (4096, 8192, 16384, 32768)
+LONG_LIMIT = 300
+RATES = (2, 4, 8)
+_WINDOW = 8192
+_COMPARED_RATES = (4, 8)
+# Models: what is trained, the original prompt fine-tuned, compression tokens, and the base model as it is.
+GMSA, FULL, TCP, BASE = "gmsa", "full", "tcp", "base"
+SECTIONS = ("questions", "restoration", "unanswerable", "needle", "long")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One evaluation. label: what reads the context; arguments: of `command`, without model and device.
+    cost: tokens that are read or written, roughly."""
+
+    section: str
+    group: str
+    model: str
+    label: str
+    arguments: dict[str, Any]
+    cost: float
+    command: str = "evaluate"
+    reference: str | None = field(default=None)  # name of the row that its F1 is divided by
+
+    @property
+    def name(self) -> str:
+        label = self.label.replace(", ", "-").replace(" ", "-")
+        return f"{self.section}--{self.group}--{label}"
+
+
+def short(data: str) -> str:
+    return data.split(".")[0]
+
+
+def _readings(rates: tuple[int, ...]) -> list[tuple[str, str, dict[str, Any], float]]:
+    """(model, label, arguments, share of the context that the decoder reads), for the comparison on questions."""
+    found: list[tuple[str, str, dict[str, Any], float]] = [
+        (BASE, "zero-shot, chat", {"mode": "full", "prompt": "chat"}, 1),
+        (BASE, "zero-shot, plain", {"mode": "full"}, 1),
+        (BASE, "zero-shot closed book, chat", {"mode": "closed", "prompt": "chat"}, 0),
+        (FULL, "fine-tuned full prompt", {"mode": "full"}, 1),
+        (FULL, "fine-tuned closed book", {"mode": "closed"}, 0),
+    ]
+    for rate in _COMPARED_RATES:
+        found.append((FULL, f"truncated {rate}x", {"mode": "truncated", "rate": rate}, 1 / rate))
+        found.append((FULL, f"BM25 sentences {rate}x", {"mode": "bm25", "rate": rate}, 1 / rate))
+        found.append((TCP, f"TCP {rate}x", {"mode": "gmsa", "rate": rate}, 1 / rate))
+    return found + [(GMSA, f"GMSA {rate}x", {"mode": "gmsa", "rate": rate}, 1 / rate) for rate in rates]
+
+
+def _question_rows(rates: tuple[int, ...]) -> list[Row]:
+    rows = []
+    for data, (count, tokens) in SETS.items():
+        for model, label, arguments, share in _readings(rates):
+            reference = f"questions--{short(data)}--fine-tuned-full-prompt"
+            cost = count * (tokens * share + 40)
+            rows.append(
+                Row("questions", short(data), model, label, {"data": data, **arguments}, cost, reference=reference)
+            )
+    return rows
+
+
+def _restoration_rows(rates: tuple[int, ...]) -> list[Row]:
+    rows = []
+    for tokens in (128, 256, 512):
+        for model, name, used in ((TCP, "TCP", _COMPARED_RATES), (GMSA, "GMSA", rates)):
+            for rate in used:
+                arguments = {"data": PROSE, "restore": True, "tokens": tokens, "rate": rate}
+                # A token that is written costs far more than one that is read.
+                rows.append(Row("restoration", str(tokens), model, f"{name} {rate}x", arguments, 2000 * tokens))
+    return rows
+
+
+def _unanswerable_rows(rates: tuple[int, ...]) -> list[Row]:
+    rows = []
+    for data in UNANSWERABLE_SETS:
+        count, tokens = SETS[data]
+        readings = [(FULL, "fine-tuned full prompt", {"mode": "full"})]
+        readings += [(GMSA, f"GMSA {rate}x", {"mode": "gmsa", "rate": rate}) for rate in rates]
+        for model, label, arguments in readings:
+            arguments = {"data": data, "unanswerable": True, **arguments}
+            rows.append(Row("unanswerable", short(data), model, label, arguments, count * (tokens + 40)))
+    return rows
+
+
+def _needle_rows() -> list[Row]:
+    readings = [
+        (FULL, "fine-tuned full prompt", {"mode": "full"}, 4096),
+        (FULL, "BM25 sentences 8x", {"mode": "bm25", "rate": 8}, sum(LONG_LENGTHS) / 8),
+        (GMSA, "GMSA 8x", {"mode": "gmsa", "rate": 8}, sum(LONG_LENGTHS)),
+    ]
+    return [
+        Row("needle", "needle", model, label, {"prose": PROSE, **arguments}, 100 * tokens, "needle")
+        for model, label, arguments, tokens in readings
+    ]
+
+
+def _long_rows() -> list[Row]:
+    rows = []
+    for data in LONG_SETS:
+        for tokens in LONG_LENGTHS:
+            group = f"{short(data)}-{tokens}"
+            readings = [(FULL, "BM25 sentences 8x", {"mode": "bm25", "rate": 8}), (GMSA, "GMSA 8x", {"mode": "gmsa", "rate": 8})]
+            if tokens < _WINDOW:
+                readings.insert(0, (FULL, "fine-tuned full prompt", {"mode": "full"}))
+            for model, label, arguments in readings:
+                arguments = {"data": data, "fill": tokens, "limit": LONG_LIMIT, **arguments}
+                reference = f"long--{group}--fine-tuned-full-prompt" if tokens < _WINDOW else None
+                rows.append(Row("long", group, model, label, arguments, LONG_LIMIT * tokens, reference=reference))
+    return rows
+
+
+def all_rows(rates: tuple[int, ...] = RATES) -> list[Row]:
+    """rates: of GMSA. In the order of the tables."""
+    return [
+        *_question_rows(rates),
+        *_restoration_rows(rates),
+        *_unanswerable_rows(rates),
+        *_needle_rows(),
+        *_long_rows(),
+    ]
+
+
+def arguments_of(row: Row, data: str) -> list[str]:
+    """The command line's arguments, without those of model and device. data: the folder of the data files."""
+    found: list[str] = []
+    for name, value in row.arguments.items():
+        if value is True:
+            found.append(f"--{name}")
+        else:
+            found += [f"--{name}", f"{data}/{value}" if name in ("data", "prose") else str(value)]
+    return found

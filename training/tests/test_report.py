@@ -1,0 +1,97 @@
+"""Tables, plots and ratios."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from gmsa_training.evaluation.results import collect, ratios
+from gmsa_training.evaluation.tables import card_results, percent, question_tables
+from gmsa_training.jsonl import DataError
+from gmsa_training.metrics import ratio_with_interval
+from gmsa_training.report import BEGIN, END, draw, main, write_page
+
+MEAN = {"value": 0.5, "low": 0.4, "high": 0.6}
+
+
+def result(**scores) -> dict:
+    scores = {"em": MEAN, "f1": MEAN, "accuracy": MEAN, "n": 40, "of": 40, "mean_tokens": 100, "mean_read": 25} | scores
+    return {"command": "python …", "settings": {"task": "gmsa", "rate": 8}, "scores": scores}
+
+
+def report(values: dict[str, float]) -> dict:
+    records = [{"id": name, "question": "Q", "em": value, "f1": value} for name, value in values.items()]
+    return {"settings": {"model": "full-prompt"}, "records": records}
+
+
+def test_a_ratio_of_equal_runs_is_one_and_its_interval_is_paired():
+    draw_ = np.random.default_rng(0)
+    values = draw_.random(200)
+    same = ratio_with_interval(values, values)
+    assert (same.value, same.low, same.high) == (1, 1, 1)
+    half = ratio_with_interval(values / 2 + 0.01 * draw_.random(200), values)
+    assert half.low < half.value < half.high and half.high - half.low < 0.01  # unpaired it would be some 0.08
+    shuffled = ratio_with_interval(values / 2, draw_.permutation(values))
+    assert shuffled.high - shuffled.low > 0.04
+    assert ratio_with_interval([1.0, 0.0], [0.0, 0.0]) is None and ratio_with_interval([], []) is None
+
+
+def test_ratios_are_of_the_questions_that_both_answered():
+    found = ratios(report({"a": 0.5, "b": 0.25, "c": 1.0}), report({"b": 0.5, "a": 1.0, "d": 0.0}))
+    assert found["n"] == 2 and found["f1"]["value"] == pytest.approx(0.5) and found["model"] == "full-prompt"
+
+
+def test_a_row_without_a_result_says_so_and_a_sample_tells_its_size():
+    assert percent(None) == "–" and percent(0.123) == "12.3" and percent(MEAN) == "50.0 [40.0, 60.0]"
+    lines = question_tables({"questions--squad--GMSA-4x": result(n=12)})
+    (row,) = (line for line in lines if line.startswith("| GMSA 4x"))
+    assert row == "| GMSA 4x | 12 of 40 | 100 → 25 | 50.0 [40.0, 60.0] | 50.0 [40.0, 60.0] | 50.0 [40.0, 60.0] | – | – |"
+    assert "| GMSA 8x | not measured |  |  |  |  |  |  |" in lines
+    assert lines.count("### hotpotqa") == 1 and not any("nan" in line for line in lines)
+    assert card_results({}) == []
+
+
+def test_the_rest_of_a_page_stays_and_a_page_without_the_marks_is_refused(tmp_path):
+    page = tmp_path / "results.md"
+    page.write_text(f"# Results\n\nBefore.\n\n{BEGIN}\nold\n{END}\n\nAfter.\n")
+    write_page(page, "new\n")
+    assert page.read_text() == f"# Results\n\nBefore.\n\n{BEGIN}\nnew\n{END}\n\nAfter.\n"
+    page.write_text("# Mine\n")
+    with pytest.raises(DataError, match="needs the two lines"):
+        write_page(page, "new\n")
+    assert page.read_text() == "# Mine\n"
+
+
+def test_losses_of_several_runs_are_drawn_on_one_plot(tmp_path):
+    folder = tmp_path / "curves" / "paradigms"
+    folder.mkdir(parents=True)
+    for name, loss in (("gmsa", 1.0), ("tcp", 2.0)):
+        lines = [{"kind": "train", "step": step, "loss": {"autoencoding/4": loss / step}} for step in (1, 2, 3)]
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    ((caption, path),) = draw({}, tmp_path / "curves", tmp_path / "out")
+    assert caption == "Losses: paradigms" and path.name == "curves-paradigms.svg" and path.stat().st_size < 200_000
+    (folder / "tcp.jsonl").unlink()
+    with pytest.raises(DataError, match="two of the runs"):
+        draw({}, tmp_path / "curves", tmp_path / "out")
+
+
+def test_plots_are_the_same_for_the_same_results_and_old_ones_go(tmp_path):
+    results = {"questions--squad--GMSA-4x": result(), "questions--nq_oracle--GMSA-8x": result()}
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old.svg").write_text("<svg/>")
+    ((_, path),) = draw(results, tmp_path / "curves", tmp_path / "out")
+    first = path.read_bytes()
+    draw(results, tmp_path / "curves", tmp_path / "out")
+    assert path.read_bytes() == first and b"GMSA 8x" in first
+    assert not (tmp_path / "out" / "old.svg").exists()
+
+
+def test_what_is_no_report_is_told_in_words(tmp_path, capsys):
+    (tmp_path / "a.json").write_text('{"scores": 1}')
+    with pytest.raises(DataError, match="no report"):
+        collect(tmp_path, tmp_path / "results")
+    assert main(["--results", str(tmp_path), "--docs", str(tmp_path / "docs")]) == 1
+    assert "a.json is no report" in capsys.readouterr().err
+    assert not (tmp_path / "docs").exists()
