@@ -70,14 +70,21 @@ export async function serveJob<E, R>(port: MessagePort, work: (job: Job<E>) => P
   }
 }
 
-const { port1: wake, port2: sleeper } = new MessageChannel();
 const sleeping: (() => void)[] = [];
-sleeper.onmessage = () => sleeping.shift()?.();
+/** Made when first needed: in Node, where servers import the library, it would keep the process from ending. */
+let wake: MessagePort | undefined;
+
+function startWaking(): MessagePort {
+  const { port1, port2 } = new MessageChannel();
+  port2.onmessage = () => sleeping.shift()?.();
+  return port1;
+}
 
 /** A turn of the event loop; setTimeout would wait 4 ms when nested. On wasm nothing else lets messages in. */
 export function nextTask(): Promise<void> {
   return new Promise((resolve) => {
     sleeping.push(resolve);
+    wake ??= startWaking();
     wake.postMessage(null);
   });
 }
