@@ -4,7 +4,7 @@ import { NetworkError, type RetryPolicy, retryAfterMs, retrying } from './retry.
 
 interface RequestOptions {
   headers?: Record<string, string>;
-  /** 'reload' passes the browser's HTTP cache. */
+  /** Of the browser: 'reload' passes it, 'no-cache' asks the server whether it is current. */
   cache?: RequestCache;
   stallMs: number;
   signal?: AbortSignal | undefined;
@@ -57,14 +57,14 @@ export async function requestFile(
   }
 }
 
-/** The file's text, tried again as `policy` says. @throws as `requestFile` does */
+/** The file's text as the server has it now, tried again as `policy` says. @throws as `requestFile` does */
 export function fetchText(url: URL, policy: RetryPolicy, signal?: AbortSignal): Promise<string> {
   return retrying(policy, signal, async () => {
     const decoder = new TextDecoder();
     let text = '';
     await requestFile(
       url,
-      { stallMs: policy.stallMs, signal },
+      { cache: 'no-cache', stallMs: policy.stallMs, signal },
       () => {},
       (chunk) => {
         text += decoder.decode(chunk, { stream: true });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { QUICK, send, status, ToyModelServer } from '../testing/toy-model-server.js';
 import { MemoryModelCache } from './model-cache.js';
 import { downloadModelFiles } from './model-files.js';
@@ -11,6 +11,7 @@ const open = (url = server.base, options: Parameters<typeof openModelFolder>[1] 
 
 beforeAll(() => server.start());
 afterAll(() => server.stop());
+afterEach(() => vi.unstubAllGlobals());
 beforeEach(() => {
   server.reset();
   cache = new MemoryModelCache();
@@ -30,6 +31,14 @@ test.each(['', '/', '?a=1#b'])('reads manifest and config of a URL that ends in 
     defaultRate: 2,
     window: 1024,
   });
+});
+
+test("a manifest in the browser's HTTP cache is not taken for current", async () => {
+  const fetched = vi.fn(fetch);
+  vi.stubGlobal('fetch', fetched);
+  await open();
+  const [url, init] = fetched.mock.calls[0]!;
+  expect([String(url), init?.cache]).toEqual([`${server.base}/manifest.json`, 'no-cache']);
 });
 
 test('a folder that is not there is MODEL_NOT_FOUND, naming the URL', async () => {
