@@ -24,21 +24,17 @@ test('a saved context answers and is written back after a reload, without text a
   const answer = await gmsa.ask(context, QUESTION, short).text();
   const restored = await gmsa.restore(context, short).text();
 
-  let compressor!: Worker;
+  const compressor = vi.fn(startCompressor);
   const reloaded = await Gmsa.load(FIXTURE_URL, {
     device: 'wasm',
-    workers: {
-      compressor: () => {
-        compressor = startCompressor();
-        return compressor;
-      },
-    },
+    encoder: 'on-demand',
+    workers: { compressor },
   });
-  compressor.terminate();
   const opened = await reloaded.open(file);
   expect(opened.segments.every(({ text }) => text === undefined)).toBe(true);
   expect(await reloaded.ask(opened, QUESTION, short).text()).toBe(answer);
   expect(await reloaded.restore(opened, short).text()).toBe(restored);
+  expect(compressor).not.toHaveBeenCalled();
   await reloaded.dispose();
 });
 
