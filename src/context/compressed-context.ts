@@ -80,7 +80,10 @@ export class CompressedContext implements ContextData {
 
   /** @param parts taken over and frozen, but for the soft tokens themselves */
   constructor(parts: ContextParts) {
-    const segments = Object.freeze(parts.segments.map((segment) => Object.freeze({ ...segment })));
+    // Frozen ones are taken as they are: they are those that a Compression has handed out.
+    const segments = Object.freeze(
+      parts.segments.map((segment) => (Object.isFrozen(segment) ? segment : Object.freeze({ ...segment }))),
+    );
     this.modelName = parts.modelName;
     this.modelHash = parts.modelHash;
     this.dtype = parts.dtype;

@@ -114,12 +114,12 @@ export class SegmentEncoder {
     const lengths = ids.map((own) => own.length);
     const shapeAt = (rate: number) => ({ lengths, tokens, hiddenSize: this.#hiddenSize, rate });
     const hidden = await this.#hiddenStates(ids, tokens);
-    const losses: number[][] = [];
+    let losses: number[][] = [];
     const merged: MergedStates[] = [];
     const soft: SoftTokenData[][] = [];
     try {
       try {
-        for (const rate of lossRates) losses.push(await this.#loss(hidden, shapeAt(rate)));
+        losses = await Promise.all(lossRates.map((rate) => this.#loss(hidden, shapeAt(rate))));
         for (const rate of rates) merged.push(await this.#merge(hidden, shapeAt(rate)));
       } finally {
         // Not before our submits: ONNX Runtime hands the buffer to its next run.
