@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CompressedContext, type CompressProgress, Gmsa } from '../index.js';
 import { FIXTURE_URL, longText } from '../testing/fixture.js';
+import { shareBudget } from './budget.js';
 
 const TEXT = longText(24);
 const quiet = { prefill: false };
@@ -30,24 +31,18 @@ describe.each(['wasm', 'webgpu'] as const)('on %s', (device) => {
     expect(context.softTokens).toBeLessThanOrEqual(targetTokens);
     expect(context.rate).toBeCloseTo(context.tokens / context.softTokens);
 
-    const gains = new Map<number, number[]>([
-      [4, []],
-      [8, []],
-    ]);
-    context.segments.forEach(({ tokens, rate, mergeLosses, data }, i) => {
+    const measured = context.segments.map(({ tokens, rate, mergeLosses, data }, i) => {
       expect(data).toEqual((rate === 4 ? at4 : at8).segments[i]!.data);
       const [two, four, eight] = mergeLosses!;
       expect(two).toBeGreaterThan(0);
       expect(four).toBeGreaterThan(two!);
       expect(eight).toBeGreaterThan(four!);
       expect(eight).toBeLessThan(1);
-      const cost = Math.ceil(tokens / 4) - Math.ceil(tokens / 8);
-      gains.get(rate)!.push((tokens * (eight! - four!)) / cost);
-      if (rate === 8) expect(cost).toBeGreaterThan(targetTokens - context.softTokens);
+      return { tokens, loss: { coarse: eight!, fine: four! } };
     });
-    expect(gains.get(4)!.length).toBeGreaterThan(0);
-    expect(gains.get(8)!.length).toBeGreaterThan(0);
-    expect(Math.min(...gains.get(4)!)).toBeGreaterThan(Math.min(...gains.get(8)!));
+    const rates = context.segments.map(({ rate }) => rate);
+    expect(new Set(rates)).toEqual(new Set([4, 8]));
+    expect(rates).toEqual(shareBudget(measured, targetTokens, { coarse: 8, fine: 4 }));
 
     const counts = progress.map(({ segments }) => segments);
     expect(counts).toEqual(counts.toSorted((a, b) => a - b));
