@@ -17,15 +17,16 @@ export function contextText(row) {
 
 function isQuestion(value) {
   return (
-    typeof value?.id === 'string' &&
-    typeof value.question === 'string' &&
+    (value?.id == null || typeof value.id === 'string') &&
+    typeof value?.question === 'string' &&
     Array.isArray(value.answers) &&
     value.answers.length > 0 &&
     value.answers.every((answer) => typeof answer === 'string')
   );
 }
 
-function parseRow(line, where) {
+/** The place in the file is the id of a question that has none. */
+function parseRow(line, number, where) {
   let row;
   try {
     row = JSON.parse(line);
@@ -39,7 +40,11 @@ function parseRow(line, where) {
   }
   return {
     text,
-    questions: questions.map(({ id, question, answers }) => ({ id, question, answers })),
+    questions: questions.map(({ id, question, answers }, index) => ({
+      id: id ?? `line ${number}, question ${index + 1}`,
+      question,
+      answers,
+    })),
   };
 }
 
@@ -54,7 +59,7 @@ export function parseQaLines(source, { limit = Number.POSITIVE_INFINITY, name = 
   for (const [index, line] of source.split('\n').entries()) {
     if (left <= 0) break;
     if (line.trim() === '') continue;
-    const row = parseRow(line, `${name}, line ${index + 1},`);
+    const row = parseRow(line, index + 1, `${name}, line ${index + 1},`);
     const questions = row.questions.slice(0, left);
     left -= questions.length;
     if (questions.length === 0) continue;

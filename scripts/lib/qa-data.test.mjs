@@ -50,6 +50,11 @@ describe('question-answering files', () => {
     ]);
   });
 
+  it('names a question without an id by its place', () => {
+    const [context] = parseQaLines(lines(squadRow, { ...passagesRow, id: null }), { limit: 9 }).slice(-1);
+    expect(context.questions[0].id).toBe('line 2, question 1');
+  });
+
   it('names the line that is not JSON or of another schema', () => {
     expect(() => parseQaLines(`${lines(squadRow)}\n{`, { name: 'x.jsonl' })).toThrow(
       /x\.jsonl, line 2, is not JSON/,

@@ -4,7 +4,7 @@
     {"title", "text", "qas": [{"id", "question", "answers": [...]}, ...]}      SQuAD, one paragraph a line
     {"title", "text"}                                                          prose
 
-scripts/lib/qa-data.mjs reads them alike for the browser."""
+The id may be missing or null; the place in the file then serves. scripts/lib/qa-data.mjs reads them alike for the browser."""
 
 from __future__ import annotations
 
@@ -44,15 +44,19 @@ class Document:
     source: str
 
 
-def _question(value: Any, passages: tuple[str, ...], gold: tuple[int, ...], where: str) -> EvaluationQuestion:
+def _question(
+    value: Any, name: str, passages: tuple[str, ...], gold: tuple[int, ...], where: str
+) -> EvaluationQuestion:
+    """name: the id of a question that has none."""
     if isinstance(value, dict):
         answers = value.get("answers")
-        texts = [value.get("id"), value.get("question"), *(answers if isinstance(answers, list) else [None])]
+        own = value.get("id")
+        texts = [name if own is None else own, value.get("question"), *(answers if isinstance(answers, list) else [None])]
         if len(texts) > 2 and all(isinstance(text, str) for text in texts):
             return EvaluationQuestion(
-                value["id"], value["question"], tuple(answers), PASSAGE_BREAK.join(passages), passages, gold
+                texts[0], value["question"], tuple(answers), PASSAGE_BREAK.join(passages), passages, gold
             )
-    raise DataError(f"{where}, has a question without an id, a question or a non-empty list of answers.")
+    raise DataError(f"{where}, has a question without a question, a list of answers that are texts, or an id that is a text.")
 
 
 def _passages(row: dict[str, Any], where: str) -> tuple[str, ...]:
@@ -83,8 +87,8 @@ def _questions(path: Path) -> Iterator[EvaluationQuestion]:
             raise DataError(f"{where}, has `qas` that are not a list.")
         passages = _passages(row, where)
         gold = _gold(row, passages, where)
-        for value in asked:
-            yield _question(value, passages, gold, where)
+        for index, value in enumerate(asked, start=1):
+            yield _question(value, f"line {number}, question {index}", passages, gold, where)
 
 
 def read_questions(path: str | Path, limit: int | None = None) -> list[EvaluationQuestion]:

@@ -41,6 +41,21 @@ def test_passages_are_joined_by_a_blank_line_each_after_its_title(tmp_path, suff
     assert (question.id, question.question, question.answers) == ("q1", "Who?", ("Anna", "Ann"))
 
 
+def test_a_question_without_an_id_is_named_by_its_place(tmp_path):
+    nameless = [{"id": None, "question": "What?", "answers": ["a"]}, {"question": "Where?", "answers": ["b"]}]
+    path = write(tmp_path / "rows.jsonl", QA_ROW, {**QA_ROW, "id": None}, {**SQUAD_ROW, "qas": nameless})
+    found = [question.id for question in read_questions(path)]
+    assert found == ["q1", "line 2, question 1", "line 3, question 1", "line 3, question 2"]
+
+
+def test_gold_passages_are_numbers_of_passages(tmp_path):
+    path = write(tmp_path / "rows.jsonl", {**QA_ROW, "gold": 2}, {**QA_ROW, "gold": [0, 1]}, QA_ROW)
+    assert [question.gold for question in read_questions(path)] == [(2,), (0, 1), ()]
+    assert [len(question.passages) for question in read_questions(path)] == [3, 3, 3]
+    with pytest.raises(DataError, match="line 1, has a `gold`"):
+        read_questions(write(tmp_path / "bad.jsonl", {**QA_ROW, "gold": 3}))
+
+
 def test_questions_of_squad_are_flattened_and_the_title_is_left_out(tmp_path):
     path = write(tmp_path / "squad.jsonl", SQUAD_ROW, "", {**SQUAD_ROW, "text": "Next."})
     assert [(q.id, q.context) for q in read_questions(path, limit=3)] == [

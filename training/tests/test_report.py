@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,6 +51,7 @@ def test_a_row_without_a_result_says_so_and_a_sample_tells_its_size():
     (row,) = (line for line in lines if line.startswith("| GMSA 4x"))
     assert row == "| GMSA 4x | 12 of 40 | 100 → 25 | 50.0 [40.0, 60.0] | 50.0 [40.0, 60.0] | 50.0 [40.0, 60.0] | – | – |"
     assert "| GMSA 8x | not measured |  |  |  |  |  |  |" in lines
+    assert question_tables({}) == ["Not measured yet (98 rows).", ""]
     assert lines.count("### hotpotqa") == 1 and not any("nan" in line for line in lines)
     assert card_results({}) == []
 
@@ -86,6 +89,13 @@ def test_plots_are_the_same_for_the_same_results_and_old_ones_go(tmp_path):
     draw(results, tmp_path / "curves", tmp_path / "out")
     assert path.read_bytes() == first and b"GMSA 8x" in first
     assert not (tmp_path / "out" / "old.svg").exists()
+
+
+def test_the_page_in_the_repository_is_what_its_results_give(tmp_path):
+    page = Path(__file__).parents[2] / "docs" / "results.md"
+    shutil.copy(page, tmp_path / "results.md")
+    assert main(["--docs", str(tmp_path)]) == 0
+    assert (tmp_path / "results.md").read_text() == page.read_text()
 
 
 def test_what_is_no_report_is_told_in_words(tmp_path, capsys):

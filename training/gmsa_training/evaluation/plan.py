@@ -15,6 +15,16 @@ SETS = {
     "squad_10doc.test.jsonl.gz": (2000, 1700),
     "nq_10doc.test.jsonl.gz": (2655, 1500),
 }
+NOTES = {
+    "squad": "SQuAD v1.1 dev, one paragraph.",
+    "squadshifts_new_wiki": "SQuADShifts, new Wikipedia articles: out of the sample that was trained on.",
+    "nq_oracle": "NaturalQuestions dev, the gold passage alone.",
+    "2wikimqa": "2WikiMultihopQA, 10 paragraphs, a small subset.",
+    "hotpotqa": "HotpotQA, distractor setting, 10 paragraphs, a subset of dev.",
+    "squad_10doc": "SQuAD dev questions, the paragraph among nine others.",
+    "nq_10doc": "NaturalQuestions dev, the gold passage among its nine lexically nearest that do not hold the answer: a "
+    "proxy of the paper's retrieved passages.",
+}
 LONG_SETS = ("squad_10doc.test.jsonl.gz", "nq_10doc.test.jsonl.gz", "hotpotqa.test.jsonl.gz")
 UNANSWERABLE_SETS = ("squad.dev.jsonl.gz", "squad_10doc.test.jsonl.gz", "nq_10doc.test.jsonl.gz")
 PROSE = "prose.heldout.jsonl.gz"

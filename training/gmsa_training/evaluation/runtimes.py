@@ -110,6 +110,8 @@ def load_runtime(options: argparse.Namespace) -> Runtime:
         return OnnxRuntime(options.model, options.dtype)
     import torch
 
+    # cuDNN's attention plans a graph for every new shape, and every generated token has one.
+    torch.backends.cuda.enable_cudnn_sdp(False)
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[options.dtype]
     if options.base:
         return _base_model(options.base, options.device, dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gmsa_training.evaluation.plan import GMSA, LONG_LENGTHS, Row, all_rows
+from gmsa_training.evaluation.plan import GMSA, LONG_LENGTHS, NOTES, Row, all_rows
 
 Results = dict[str, dict[str, Any]]
 NOT_MEASURED = "not measured"
@@ -56,14 +56,21 @@ def _question_cells(result: dict[str, Any]) -> list[str]:
 QUESTION_COLUMNS = ["", "n", "tokens → read", "EM", "F1", "Acc", "F1 / fine-tuned full prompt", "wrongly refused"]
 
 
+def _none_measured(results: Results, rows: list[Row]) -> list[str]:
+    """What stands in the place of a table without any result; nothing if there is one."""
+    return [] if any(row.name in results for row in rows) else [f"Not measured yet ({len(rows)} rows).", ""]
+
+
 def _grouped(results: Results, section: str, columns: list[str], cells: Any, title: str) -> list[str]:
-    lines: list[str] = []
-    for group, rows in _by_group(section).items():
-        if not any(row.name in results for row in rows):
-            lines += [f"### {title.format(group)}", "", f"Not measured yet ({len(rows)} rows).", ""]
+    groups = _by_group(section)
+    lines = _none_measured(results, [row for rows in groups.values() for row in rows])
+    for group, rows in groups.items() if not lines else ():
+        if missing := _none_measured(results, rows):
+            lines += [f"### {title.format(group)}", "", *missing]
             continue
         table = [_filled(row.label, len(columns), results.get(row.name), cells) for row in rows]
-        lines += [f"### {title.format(group)}", "", *markdown(columns, table), ""]
+        note = [NOTES[group], ""] if group in NOTES else []
+        lines += [f"### {title.format(group)}", "", *note, *markdown(columns, table), ""]
     return lines
 
 
@@ -97,23 +104,22 @@ def unanswerable_tables(results: Results) -> list[str]:
         return [_count(result["scores"]), percent(result["scores"]["refused"]), wrongly]
 
     columns = ["", "n", "refused of unanswerable", "wrongly refused of answerable"]
-    lines: list[str] = []
-    for group, rows in _by_group("unanswerable").items():
+    groups = _by_group("unanswerable")
+    lines = _none_measured(results, [row for rows in groups.values() for row in rows])
+    for group, rows in groups.items() if not lines else ():
         table = [
             _filled(row.label, len(columns), results.get(row.name), lambda result, row=row: cells(result, row.name))
             for row in rows
         ]
-        lines += [f"### {group}", ""]
-        measured = any(row.name in results for row in rows)
-        lines += [*markdown(columns, table), ""] if measured else [f"Not measured yet ({len(rows)} rows).", ""]
+        lines += [f"### {group}", "", *(_none_measured(results, rows) or [*markdown(columns, table), ""])]
     return lines
 
 
 def needle_table(results: Results) -> list[str]:
     """Share of facts found by length, the mean over all depths."""
     rows = _by_group("needle")["needle"]
-    if not any(row.name in results for row in rows):
-        return [f"Not measured yet ({len(rows)} rows).", ""]
+    if missing := _none_measured(results, rows):
+        return missing
 
     def cells(result: dict[str, Any]) -> list[str]:
         scores = result["scores"]
