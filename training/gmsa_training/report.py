@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gmsa_training.evaluation.plan import SETS, Row, all_rows, short
+from gmsa_training.evaluation.plan import SETS, Row, rows_for, short
 from gmsa_training.evaluation.results import collect, read_results
 from gmsa_training.evaluation.tables import (
     Results,
@@ -37,7 +37,7 @@ LARGEST_PLOT_BYTES = 200_000
 
 def _bars(results: Results, section: str, groups: list[str], score: str, label: str, path: Path) -> bool:
     """Draws a score by group and reading; False if nothing is measured."""
-    rows = [row for row in all_rows() if row.section == section]
+    rows = [row for row in rows_for(results) if row.section == section]
     labels = list(dict.fromkeys(row.label for row in rows if row.name in results))
     if not labels:
         return False
@@ -63,7 +63,7 @@ def draw(results: Results, curves: Path, out: Path) -> list[tuple[str, Path]]:
     lengths = ["128", "256", "512"]
     if _bars(results, "restoration", lengths, "token_bleu_per_text", "token BLEU-4, percent", path):
         plots.append(("Restoration by the tokens of a text", path))
-    for row in all_rows():
+    for row in rows_for(results):
         if row.section == "needle" and row.name in results:
             path = out / f"{row.name}.svg"
             plot_needles(results[row.name], path)

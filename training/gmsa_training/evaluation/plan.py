@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -149,6 +151,12 @@ def all_rows(rates: tuple[int, ...] = RATES) -> list[Row]:
         *_needle_rows(),
         *_long_rows(),
     ]
+
+
+def rows_for(names: Iterable[str]) -> list[Row]:
+    """All rows, those of further rates of GMSA included whose names are among these."""
+    found = {int(match[1]) for name in names if (match := re.search(r"--GMSA-(\d+)x$", name))}
+    return all_rows(tuple(sorted({*RATES, *found})))
 
 
 def arguments_of(row: Row, data: str) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from gmsa_training.evaluation.plan import all_rows
+from gmsa_training.evaluation.plan import rows_for
 from gmsa_training.jsonl import DataError
 from gmsa_training.metrics import ratio_with_interval
 
@@ -61,9 +61,10 @@ def ratios(report: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any]:
 
 def collect(reports: Path, results: Path) -> list[Path]:
     """Writes a result for each report in a folder. Raises DataError for a file that is none."""
-    references = {row.name: row.reference for row in all_rows()}
+    paths = sorted(reports.glob("*.json"))
+    references = {row.name: row.reference for row in rows_for(path.stem for path in paths)}
     written = []
-    for path in sorted(reports.glob("*.json")):
+    for path in paths:
         report = _read(path, "settings", "scores", "records")
         result = {
             "command": command_of(report["settings"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gmsa_training.evaluation.plan import GMSA, LONG_LENGTHS, NOTES, Row, all_rows
+from gmsa_training.evaluation.plan import GMSA, LONG_LENGTHS, NOTES, Row, rows_for
 
 Results = dict[str, dict[str, Any]]
 NOT_MEASURED = "not measured"
@@ -38,9 +38,9 @@ def _filled(label: str, columns: int, result: dict[str, Any] | None, cells: Any)
     return [label, *cells(result)]
 
 
-def _by_group(section: str) -> dict[str, list[Row]]:
+def _by_group(results: Results, section: str) -> dict[str, list[Row]]:
     groups: dict[str, list[Row]] = {}
-    for row in all_rows():
+    for row in rows_for(results):
         if row.section == section:
             groups.setdefault(row.group, []).append(row)
     return groups
@@ -62,7 +62,7 @@ def _none_measured(results: Results, rows: list[Row]) -> list[str]:
 
 
 def _grouped(results: Results, section: str, columns: list[str], cells: Any, title: str) -> list[str]:
-    groups = _by_group(section)
+    groups = _by_group(results, section)
     lines = _none_measured(results, [row for rows in groups.values() for row in rows])
     for group, rows in groups.items() if not lines else ():
         if missing := _none_measured(results, rows):
@@ -104,7 +104,7 @@ def unanswerable_tables(results: Results) -> list[str]:
         return [_count(result["scores"]), percent(result["scores"]["refused"]), wrongly]
 
     columns = ["", "n", "refused of unanswerable", "wrongly refused of answerable"]
-    groups = _by_group("unanswerable")
+    groups = _by_group(results, "unanswerable")
     lines = _none_measured(results, [row for rows in groups.values() for row in rows])
     for group, rows in groups.items() if not lines else ():
         table = [
@@ -117,7 +117,7 @@ def unanswerable_tables(results: Results) -> list[str]:
 
 def needle_table(results: Results) -> list[str]:
     """Share of facts found by length, the mean over all depths."""
-    rows = _by_group("needle")["needle"]
+    rows = _by_group(results, "needle")["needle"]
     if missing := _none_measured(results, rows):
         return missing
 
@@ -133,7 +133,7 @@ def needle_table(results: Results) -> list[str]:
 
 def other_table(results: Results) -> list[str]:
     """Results that are no row of the plan, such as those of exported graphs."""
-    known = {row.name for row in all_rows()}
+    known = {row.name for row in rows_for(results)}
     rows = [
         [name, _count(result["scores"]), *(percent(result["scores"].get(key)) for key in ("em", "f1", "refused"))]
         for name, result in results.items()
@@ -146,7 +146,7 @@ def card_results(results: Results) -> list[dict[str, Any]]:
     """`results` of a model card (`export/model_card.py`): the rows of the model itself."""
     columns = ["", "rate", "n", "EM", "F1", "F1 / fine-tuned full prompt"]
     rows = []
-    for row in all_rows():
+    for row in rows_for(results):
         if row.section == "questions" and row.model == GMSA and (result := results.get(row.name)):
             scores = result["scores"]
             means = [percent(scores["em"]), percent(scores["f1"]), _ratio(result)]
@@ -154,7 +154,7 @@ def card_results(results: Results) -> list[dict[str, Any]]:
     found = [{"title": "Questions", "columns": columns, "rows": rows, "note": "Percent with 95 % intervals."}] if rows else []
     restored = [
         [f"{row.group} tokens", f"{row.arguments['rate']}x", *_restoration_cells(result)]
-        for row in all_rows()
+        for row in rows_for(results)
         if row.section == "restoration" and row.model == GMSA and (result := results.get(row.name))
     ]
     if restored:
