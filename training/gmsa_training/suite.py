@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="folder of the reports")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--dtype", choices=TORCH_DTYPES, help="default bf16 on cuda, fp32 on cpu")
-    parser.add_argument("--batch-size", type=int, help="rows a batch (default 16, on cuda 256)")
+    parser.add_argument("--batch-size", type=int, help="rows a batch (default 16, on cuda 1024)")
     parser.add_argument("--rates", type=int, nargs="+", default=list(RATES), help="of the trained model (default 2 4 8)")
     parser.add_argument("--seconds-per-row", type=float, help="a row begins no further questions after so many")
     parser.add_argument("--seconds", type=float, help="no further row is begun after so many")

@@ -11,7 +11,7 @@ from gmsa_training.inference import Runtime
 
 ONNX_DTYPES = ("q4", "fp32", "q4f16")
 TORCH_DTYPES = ("fp32", "bf16")
-BATCH_SIZES = {"cpu": 16, "cuda": 256}
+BATCH_SIZES = {"cpu": 16, "cuda": 1024}
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         help="--model: q4 (default), fp32, q4f16; otherwise bf16 (default on cuda), fp32 (default on cpu)",
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of --checkpoint and --base")
-    parser.add_argument("--batch-size", type=int, help="rows a batch (default 16, on cuda 256)")
+    parser.add_argument("--batch-size", type=int, help="rows a batch (default 16, on cuda 1024)")
 
 
 def check_model_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
