@@ -12,10 +12,11 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from gmsa_training.config import ModelConfig, _build, config_to_dict
-from gmsa_training.model import GmsaModel, GridEmbedding, GridLinear
+from gmsa_training.layers import GridEmbedding, GridLinear
+from gmsa_training.model import GmsaModel
 from gmsa_training.quantization import BLOCK_SIZE, quantize_int4, quantize_int8
 
 _SHARD_BYTES = 15_500_000
@@ -58,7 +59,7 @@ def packed_state(model: GmsaModel) -> dict[str, Tensor]:
     return {name: value.contiguous().cpu() for name, value in state.items()}
 
 
-def apply_packed_state(model: GmsaModel, state: dict[str, Tensor]) -> None:
+def apply_packed_state(model: nn.Module, state: dict[str, Tensor]) -> None:
     """Fills the model with packed weights; on their grid, the model gives what was packed, exactly. Low-rank updates
     are reset, being merged into the weights already."""
     used: set[str] = set()

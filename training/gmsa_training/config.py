@@ -11,6 +11,10 @@ from typing import Any, get_args, get_origin, get_type_hints
 import yaml
 
 
+METHODS = ("gmsa", "tcp", "full")
+OBJECTIVES = ("autoencoding", "qa")
+
+
 class ConfigError(ValueError):
     """A configuration names an unknown key or holds a value that cannot be used."""
 
@@ -34,8 +38,12 @@ class QuantizationConfig:
 
 @dataclass
 class ModelConfig:
-    """What makes a GMSA out of a base model; the meaning of every field is in docs/model-format.md."""
+    """What makes a GMSA out of a base model; the meaning of every field is in docs/model-format.md.
 
+    method: `gmsa`, or what it is compared with: `tcp` (the traditional paradigm, `tcp.py`) or `full` (no compression:
+    the decoder reads the context's own tokens; its one rate is 1)."""
+
+    method: str = "gmsa"
     encoder_layers: int = 4
     lsa_layers: int = 1
     random_lsa: bool = False
@@ -57,6 +65,12 @@ class ModelConfig:
     refusal: str = "The text does not say."
     encoder_lora: LoraConfig | None = None
     quantization: QuantizationConfig = field(default_factory=QuantizationConfig)
+    # Compression tokens of TCP; None: as many as a whole segment needs at the lowest rate.
+    tcp_slots: int | None = None
+
+    def slots(self) -> int:
+        """Compression tokens of TCP, in eights as soft tokens are padded."""
+        return -(-(self.tcp_slots or -(-self.segment_length // min(self.rates))) // 8) * 8
 
 
 @dataclass
@@ -73,6 +87,12 @@ class DataConfig:
     questions_per_context: int = 1
     # SQuAD paragraphs get up to this many distractors (other paragraphs), with the chance of each number.
     distractors: list[float] = field(default_factory=lambda: [0.4, 0.15, 0.15, 0.15, 0.15])
+    # Instead of a number of distractors: the chance of each length in tokens that a context is filled up to.
+    context_tokens: dict[int, float] = field(default_factory=dict)
+    # Share of the contexts of several SQuAD paragraphs in which each has its article's title before it.
+    titled: float = 0.0
+    # Share of the questions that their context does not answer; the target is the model's refusal.
+    unanswerable: float = 0.0
 
 
 @dataclass
@@ -93,6 +113,22 @@ class Stage:
     # Share of the stage, at its end, over which the learning rate falls to its final value.
     decay: float = 0.0
     schedule: str = "linear"
+    # Other than the data section's.
+    unanswerable: float | None = None
+    context_tokens: dict[int, float] | None = None
+
+
+@dataclass
+class DistillationConfig:
+    """Learning from the distribution of a teacher that reads the whole context, the fine-tuned original prompt.
+
+    teacher: a folder of packed weights of method `full` over the same vocabulary. The loss of an objective is
+    (1 - weight) * cross-entropy + weight * temperature^2 * KL(teacher || student), both at the labels' positions."""
+
+    teacher: str
+    weight: float = 0.5
+    temperature: float = 1.0
+    objectives: list[str] = field(default_factory=lambda: ["qa"])
 
 
 @dataclass
@@ -104,6 +140,7 @@ class TrainConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
     stages: list[Stage] = field(default_factory=list)
+    distillation: DistillationConfig | None = None
     seed: int = 0
     betas: list[float] = field(default_factory=lambda: [0.9, 0.95])
     weight_decay: float = 0.01
@@ -144,20 +181,68 @@ def _build(kind: Any, value: Any, where: str) -> Any:
     return value
 
 
-def config_from_dict(value: dict[str, Any]) -> TrainConfig:
-    config = _build(TrainConfig, value, "")
+def _check(config: TrainConfig) -> None:
+    model, shares = config.model, [config.data.unanswerable]
+    if model.method not in METHODS:
+        raise ConfigError(f"Unknown method {model.method!r}; known: {', '.join(METHODS)}.")
     for stage in config.stages:
         if stage.steps is None and stage.seconds is None:
             raise ConfigError(f"Stage {stage.name!r} needs `steps` or `seconds`.")
         for objective in stage.objectives:
-            if objective not in ("autoencoding", "qa"):
-                raise ConfigError(f"Unknown objective {objective!r} in stage {stage.name!r}; known: autoencoding, qa.")
+            if objective not in OBJECTIVES:
+                raise ConfigError(f"Unknown objective {objective!r} in stage {stage.name!r}; known: {', '.join(OBJECTIVES)}.")
+        if stage.unanswerable is not None:
+            shares.append(stage.unanswerable)
+    if model.method == "full" and {*model.rates, *(rate for stage in config.stages for rate in stage.rates)} != {1}:
+        raise ConfigError("Method 'full' does not compress: its model and stages have rate 1 alone.")
+    if not all(0 <= share <= 1 for share in [*shares, config.data.titled]):
+        raise ConfigError("A share (`unanswerable`, `titled`) must be between 0 and 1.")
+    if not any(shares):
+        model.refusal = ""  # a model that is not trained to refuse must not claim it
+    elif not model.refusal:
+        raise ConfigError("Unanswerable questions need a `refusal` in the model section.")
+    if (distillation := config.distillation) is not None:
+        if model.method == "full":
+            raise ConfigError("Method 'full' is the teacher; it has no distillation.")
+        if not 0 <= distillation.weight <= 1 or distillation.temperature <= 0:
+            raise ConfigError("distillation.weight must be between 0 and 1, and its temperature above 0.")
+        if unknown := set(distillation.objectives) - set(OBJECTIVES):
+            raise ConfigError(f"Unknown objective {sorted(unknown)[0]!r} in distillation; known: {', '.join(OBJECTIVES)}.")
+
+
+def config_from_dict(value: dict[str, Any]) -> TrainConfig:
+    config = _build(TrainConfig, value, "")
+    _check(config)
     return config
 
 
-def load_config(path: str | Path) -> TrainConfig:
+def _extended(base: dict[str, Any], changes: dict[str, Any], where: Path) -> dict[str, Any]:
+    """Mappings are merged. `stages` may be changes by stage name, `"*"` for all; then the base's stages stay."""
+    merged = dict(base)
+    for key, value in changes.items():
+        if key == "stages" and isinstance(value, dict):
+            stages = base.get("stages", [])
+            if unknown := set(value) - {"*", *(stage["name"] for stage in stages)}:
+                raise ConfigError(f"{where} changes stage {sorted(unknown)[0]!r}, which what it extends does not have.")
+            merged[key] = [stage | value.get("*", {}) | value.get(stage["name"], {}) for stage in stages]
+        elif isinstance(value, dict) and isinstance(base.get(key), dict) and key not in ("qa", "context_tokens"):
+            merged[key] = _extended(base[key], value, where)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _read(path: Path) -> dict[str, Any]:
     with open(path, encoding="utf-8") as file:
-        return config_from_dict(yaml.safe_load(file))
+        value = yaml.safe_load(file)
+    if isinstance(value, dict) and (base := value.pop("extends", None)):
+        return _extended(_read(path.parent / base), value, path)
+    return value
+
+
+def load_config(path: str | Path) -> TrainConfig:
+    """Reads a YAML file; `extends: FILE` starts from another one in its folder."""
+    return config_from_dict(_read(Path(path)))
 
 
 def config_to_dict(config: Any) -> dict[str, Any]:

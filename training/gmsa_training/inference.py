@@ -102,6 +102,8 @@ class Gmsa:
         self, segments: list[list[int]], rate: int, on_progress: Callable[[int, int], None] | None = None
     ) -> list[Any]:
         """Soft tokens of each segment."""
+        if self.config.method == "full":
+            raise InferenceError("The model reads the context's own tokens and compresses nothing; use --mode full.")
         if rate not in self.config.rates:
             raise InferenceError(f"The model was not trained for rate {rate}; its rates are {self.config.rates}.")
         found: list[Any] = [None] * len(segments)

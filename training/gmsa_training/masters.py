@@ -11,7 +11,8 @@ from collections import defaultdict
 import torch
 from torch import Tensor, nn
 
-from gmsa_training.model import GmsaModel, GridEmbedding, GridLinear
+from gmsa_training.layers import GridEmbedding, GridLinear
+from gmsa_training.model import GmsaModel
 from gmsa_training.quantization import to_int4_grid, to_int8_grid
 
 _GRIDS = {"int4": to_int4_grid, "int8": to_int8_grid, "none": lambda weight: weight}
@@ -20,8 +21,9 @@ _GRIDS = {"int4": to_int4_grid, "int8": to_int8_grid, "none": lambda weight: wei
 class Masters:
     """f32 masters of all parameters of a model, and their way into it.
 
-    Made from a model in f32. `trained` are the optimiser's parameters, one for each of the `trainable` ones, in their
-    order. Frozen parameters are written only when the precision or the grid changes.
+    Made from a model in f32. `trained` are the optimiser's parameters, one for all `trainable` parameters of a shape
+    (stacked, so of one dimension more): a handful of kernels then quantises, clips, averages and updates the whole
+    model. Frozen parameters are written only when the precision or the grid changes.
     """
 
     def __init__(self, model: GmsaModel, trainable: list[nn.Parameter]) -> None:
@@ -40,36 +42,61 @@ class Masters:
                 groups[kind, parameter.shape].append(parameter)
             else:
                 self._frozen.append((kind, parameter.detach().clone(), parameter))
-        self._groups: list[tuple[str, Tensor, list[nn.Parameter]]] = []
-        master_of: dict[int, nn.Parameter] = {}
+        self.trained: list[nn.Parameter] = []
+        self._kinds: list[str] = []
+        self._parameters: list[list[nn.Parameter]] = []
         for (kind, _), parameters in groups.items():
-            # One tensor for all parameters of a shape: a handful of kernels quantises the whole model.
-            stacked = torch.stack([parameter.detach() for parameter in parameters])
-            self._groups.append((kind, stacked, parameters))
-            for parameter, master in zip(parameters, stacked.unbind()):
-                master_of[id(parameter)] = nn.Parameter(master)
-        self._trainable = trainable
-        self.trained = [master_of[id(parameter)] for parameter in trainable]
+            stacked = nn.Parameter(torch.stack([parameter.detach() for parameter in parameters]))
+            stacked.grad = torch.zeros_like(stacked)
+            self.trained.append(stacked)
+            self._kinds.append(kind)
+            self._parameters.append(parameters)
+        self._gradients = [view for master in self.trained for view in master.grad.unbind()]
         self._frozen_state: tuple[torch.dtype, bool, bool] | None = None
+
+    def decayed(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """The masters of matrices, which weight decay is for, and all others."""
+        return [p for p in self.trained if p.dim() > 2], [p for p in self.trained if p.dim() <= 2]
+
+    def of(self, parameter: nn.Parameter) -> tuple[Tensor, Tensor]:
+        """Master and gradient of one trained parameter."""
+        for master, parameters in zip(self.trained, self._parameters):
+            for number, one in enumerate(parameters):
+                if one is parameter:
+                    return master.detach()[number], master.grad[number]
+        raise KeyError("This parameter is not trained.")
 
     @torch.no_grad()
     def take_gradients(self) -> None:
         """Moves the gradients from the model's parameters to their masters, as f32."""
-        for parameter, master in zip(self._trainable, self.trained):
-            master.grad = None if parameter.grad is None else parameter.grad.float()
+        parameters = [parameter for group in self._parameters for parameter in group]
+        targets, sources = [], []
+        for parameter, gradient in zip(parameters, self._gradients):
+            if parameter.grad is None:
+                gradient.zero_()
+            else:
+                targets.append(gradient)
+                sources.append(parameter.grad)
+        if sources:
+            torch._foreach_copy_(targets, sources)
+        for parameter in parameters:
             parameter.grad = None
 
     @torch.no_grad()
     def write(self, dtype: torch.dtype, linear_grid: bool, embedding_grid: bool) -> None:
         """Puts the masters into the model, through their grids where these are on, in the given precision."""
         active = {"int4": linear_grid, "int8": embedding_grid, "none": True}
-        for kind, stacked, parameters in self._groups:
-            values = (_GRIDS[kind](stacked) if active[kind] else stacked).to(dtype)
+        targets, sources = [], []
+        for kind, stacked, parameters in zip(self._kinds, self.trained, self._parameters):
+            values = (_GRIDS[kind](stacked.detach()) if active[kind] else stacked.detach()).to(dtype)
             for parameter, value in zip(parameters, values.unbind()):
                 if parameter.dtype == dtype:
-                    parameter.data.copy_(value)
+                    targets.append(parameter.data)
+                    sources.append(value)
                 else:
                     parameter.data = value.clone()
+        if targets:
+            torch._foreach_copy_(targets, sources)
         state = (dtype, linear_grid, embedding_grid)
         if state != self._frozen_state:
             for kind, value, parameter in self._frozen:

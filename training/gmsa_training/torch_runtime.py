@@ -11,7 +11,8 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedTokenizerFast
 
 from gmsa_training.inference import DecoderInput, Generated, Runtime
-from gmsa_training.model import GmsaModel, GridEmbedding, GridLinear
+from gmsa_training.layers import GridEmbedding, GridLinear
+from gmsa_training.model import GmsaModel
 
 _PREFILL_POSITIONS = 1024  # a step of the prefill, so that no mask is larger than [B, 1, this, L]
 

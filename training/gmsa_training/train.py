@@ -8,9 +8,8 @@ import argparse
 import dataclasses
 import json
 import os
-import random
+import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,95 +17,23 @@ import torch
 import torch.distributed as dist
 from accelerate import Accelerator
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from gmsa_training.base_model import load_base
-from gmsa_training.batches import Sample, SampleMaker, pack, step_batches
-from gmsa_training.checkpoint import apply_packed_state, load_packed_state, save_packed
-from gmsa_training.config import Stage, TrainConfig, config_to_dict, load_config
-from gmsa_training.export.reload import load_exported
+from gmsa_training.base_model import BaseModelError, load_base
+from gmsa_training.batches import SampleMaker
+from gmsa_training.checkpoint import save_packed
+from gmsa_training.config import ConfigError, Stage, TrainConfig, config_to_dict, load_config
+from gmsa_training.distillation import Teacher
+from gmsa_training.jsonl import DataError
+from gmsa_training.loading import StageLoaders
+from gmsa_training.loss_meter import LossMeter
 from gmsa_training.loss_plot import plot_losses
 from gmsa_training.masters import Masters
-from gmsa_training.model import GmsaModel, PackedBatch
-from gmsa_training.training_data import Questions, TrainingData, load_training_data
-
-_VALIDATION_SAMPLES = 64
-
-
-class StepDataset(IterableDataset):
-    """Endless optimiser steps; every worker process draws its own."""
-
-    def __init__(self, maker: SampleMaker, stage: Stage, seed: int) -> None:
-        self.maker, self.stage, self.seed = maker, stage, seed
-
-    def __iter__(self) -> Iterator[list[PackedBatch]]:
-        worker = get_worker_info()
-        return step_batches(self.maker, self.stage, self.seed * 1009 + (worker.id if worker else 0))
-
-
-class LossMeter:
-    """Sums of losses by objective and rate, kept on the device so that no step waits for it."""
-
-    def __init__(self, objectives: list[str], rates: list[int], device: torch.device) -> None:
-        self.objectives, self.rates = objectives, rates
-        self.known = torch.tensor(rates, device=device)
-        self.sums = torch.zeros(len(objectives), len(rates), 2, device=device)
-
-    def add(self, batch: PackedBatch, losses: Tensor) -> None:
-        rates = batch.sample_rates[batch.label_sample]
-        chosen = (rates.unsqueeze(0) == self.known.unsqueeze(1)).float()  # [rates, labels]
-        row = self.sums[self.objectives.index(batch.objective)]
-        row[:, 0] += chosen @ losses.detach().float()
-        row[:, 1] += chosen.sum(-1)
-
-    def take(self) -> dict[str, float]:
-        """Mean loss (nats a token) of each objective and rate since the last call, as `autoencoding/4`."""
-        if dist.is_available() and dist.is_initialized():
-            dist.all_reduce(self.sums)
-        sums = self.sums.tolist()
-        self.sums.zero_()
-        return {
-            f"{objective}/{rate}": sums[i][j][0] / sums[i][j][1]
-            for i, objective in enumerate(self.objectives)
-            for j, rate in enumerate(self.rates)
-            if sums[i][j][1]
-        }
-
-
-class Averaged:
-    """Exponential moving average of the trained parameters."""
-
-    def __init__(self, parameters: list[torch.nn.Parameter], decay: float) -> None:
-        """parameters: the optimiser's."""
-        self.parameters, self.decay, self.steps = parameters, decay, 0
-        self.values = [parameter.detach().clone() for parameter in parameters] if decay else []
-
-    @torch.no_grad()
-    def update(self) -> None:
-        self.steps += 1
-        if self.decay:
-            decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-            torch._foreach_lerp_(self.values, [p.detach() for p in self.parameters], 1 - decay)
-
-    @torch.no_grad()
-    def swap(self) -> None:
-        """Exchanges the parameters with their average; called twice, it changes nothing."""
-        for parameter, value in zip(self.parameters, self.values):
-            current = parameter.detach().clone()
-            parameter.copy_(value)
-            value.copy_(current)
-
-
-def learning_rate(stage: Stage, step: int, elapsed: float) -> float:
-    """Warm-up, constant, and a fall to the final value over the last `decay` of the stage, by steps or by seconds."""
-    progress = max(step / stage.steps if stage.steps else 0.0, elapsed / stage.seconds if stage.seconds else 0.0)
-    warmup = min(1.0, (step + 1) / max(1, stage.warmup_steps))
-    if stage.decay <= 0 or progress <= 1 - stage.decay:
-        return stage.learning_rate * warmup
-    left = max(0.0, (1 - progress) / stage.decay)
-    if stage.schedule == "cosine":
-        left = 0.5 - 0.5 * float(torch.cos(torch.tensor(left * torch.pi)))
-    return warmup * (stage.final_learning_rate + (stage.learning_rate - stage.final_learning_rate) * left)
+from gmsa_training.model import GmsaModel
+from gmsa_training.optimisation import Averaged, learning_rate
+from gmsa_training.packed_batch import PackedBatch
+from gmsa_training.start import start_from
+from gmsa_training.training_data import TrainingData, load_training_data
+from gmsa_training.validation import validation_batches
 
 
 class Trainer:
@@ -123,13 +50,18 @@ class Trainer:
         base, tokenizer = load_base(config.base)
         backend = tokenizer.backend_tokenizer
         self.model = GmsaModel(base, base.config, config.model)
+        for stage in config.stages:
+            self.model.set_trainable(stage.trainable)  # an unknown part is refused now, not after the stages before
         if resume_from is not None:
-            shipped = (resume_from / "manifest.json").is_file()
-            apply_packed_state(self.model, load_exported(resume_from) if shipped else load_packed_state(resume_from))
+            self.log(kind="start", start=str(resume_from), **start_from(self.model, resume_from))
         self.model.to(self.device)
+        self.teacher: Teacher | None = None
+        if config.distillation is not None:
+            self.teacher = Teacher.load(config.distillation, self.model, self.device, getattr(torch, config.dtype))
         encode = lambda texts: [e.ids for e in backend.encode_batch(texts, add_special_tokens=False)]  # noqa: E731
         self.data: TrainingData = load_training_data(data_folder, config.data, encode)
         self.maker = SampleMaker(self.data, self.config.model)
+        self.taught = config.distillation.objectives if config.distillation else []
         self.step = 0  # over all stages
         self.stage_number = self.stage_step = 0
         self.stage_elapsed = self.saved_at = 0.0
@@ -149,20 +81,21 @@ class Trainer:
             group["lr"] = rate
         total = sum(stage.objectives.values())
         for batch in batches:
-            batch = batch.to(self.device)
-            losses = self.model(batch)
-            (losses.mean() * stage.objectives[batch.objective] / total).backward()
+            if self.teacher is not None and batch.objective in self.taught:
+                loss, losses, divergence = self.teacher.loss(self.model, batch)
+                meter.add(batch, divergence, "divergence")
+            else:
+                losses = self.model(batch)
+                loss = losses.mean()
+            (loss * stage.objectives[batch.objective] / total).backward()
             meter.add(batch, losses)
         self.masters.take_gradients()
         parameters = self.masters.trained
         if self.accelerator.num_processes > 1:
             for parameter in parameters:
-                if parameter.grad is None:
-                    parameter.grad = torch.zeros_like(parameter)
-                parameter.grad = self.accelerator.reduce(parameter.grad, "mean")
+                parameter.grad.copy_(self.accelerator.reduce(parameter.grad, "mean"))
         norm = torch.nn.utils.clip_grad_norm_(parameters, self.config.max_gradient_norm)
         self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
         self.averaged.update()
         self.step += 1
         self._write_masters()
@@ -185,34 +118,12 @@ class Trainer:
 
     # --- validation ---------------------------------------------------------------------------------------------
 
-    def _validation_batches(self) -> dict[str, list[PackedBatch]]:
-        """Fixed batches of text that is never trained on, by objective and rate."""
-        draw = random.Random(1)
-        prefix = self.config.model.prefix_ids
-        batches: dict[str, list[PackedBatch]] = {}
-        texts = self.data.heldout_prose
-        length = min(512, self.config.model.segment_length)
-        windows = [texts.draw(draw, length) for _ in range(_VALIDATION_SAMPLES)] if texts else []
-        questions: list[Questions] = [item for source, _ in self.data.questions for item in source.validation]
-        questions = draw.sample(questions, min(4 * _VALIDATION_SAMPLES, len(questions)))
-        for rate in self.config.model.rates:
-            restored = [self.maker.autoencoding(text, length, rate) for text in windows]
-            groups: dict[str, list[Sample]] = {
-                "autoencoding": [sample for sample in restored if sample],
-                "qa": [self.maker.questions(item, rate) for item in questions],
-            }
-            for objective, samples in groups.items():
-                batches[f"{objective}/{rate}"] = [
-                    pack(samples[i : i + 64], objective, prefix) for i in range(0, len(samples), 64)
-                ]
-        return batches
-
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Mean loss of the averaged weights, on their grids, by objective and rate."""
         assert self.averaged is not None
         if not self.validation:
-            self.validation = self._validation_batches()
+            self.validation = validation_batches(self.maker)
         self._swap_averaged()
         try:
             found = {}
@@ -286,6 +197,9 @@ class Trainer:
         if self.accelerator.is_main_process:
             self.out.mkdir(parents=True, exist_ok=True)
             (self.out / "config.json").write_text(json.dumps(config_to_dict(self.config), indent=2) + "\n")
+        self.loaders = StageLoaders(
+            self.maker, self.config.stages, self.config.seed + self.accelerator.process_index, self.config.workers, self.taught
+        )
         for number in range(self.stage_number, len(self.config.stages)):
             stage = self.config.stages[number]
             if number > self.stage_number:
@@ -308,8 +222,7 @@ class Trainer:
             self.trainable = [id(p) for p in parameters]
             self.masters = Masters(self.model, parameters)
             self.averaged = Averaged(self.masters.trained, self.config.ema_decay)
-            decayed = [p for p in self.masters.trained if p.dim() > 1]
-            plain = [p for p in self.masters.trained if p.dim() <= 1]
+            decayed, plain = self.masters.decayed()
             self.optimizer = torch.optim.AdamW(
                 [{"params": decayed, "weight_decay": self.config.weight_decay}, {"params": plain, "weight_decay": 0.0}],
                 lr=stage.learning_rate,
@@ -323,20 +236,20 @@ class Trainer:
         self._write_masters()
 
     def _run_stage(self, stage: Stage) -> None:
-        dataset = StepDataset(self.maker, stage, self.config.seed + 31 * self.step + self.accelerator.process_index)
-        loader = DataLoader(dataset, batch_size=None, num_workers=self.config.workers, prefetch_factor=4 if self.config.workers else None)
-        meter = LossMeter(list(stage.objectives), sorted(stage.rates), self.device)
+        names = [*stage.objectives, *(["divergence"] if self.teacher else [])]
+        meter = LossMeter(names, sorted(stage.rates), self.device)
         started, offset = time.monotonic(), self.stage_elapsed
         logged_at, positions, sources = started, 0, 0
-        steps = iter(loader)
+        steps = self.loaders.steps(self.stage_number, self.stage_step)
         while not self._ended(stage):
-            batches = next(steps)
+            batches = next(steps).to(self.device)
             positions += sum(batch.shape[0] * batch.shape[1] for batch in batches)
             sources += sum(batch.source_tokens for batch in batches)
             norm = self.train_step(stage, batches, meter)
             self.stage_step += 1
             self.stage_elapsed = self._agreed(offset + time.monotonic() - started)
             if self.stage_step % self.config.log_every == 0 or self._ended(stage):
+                loss, norm_now = meter.take(), norm.item()  # waits for the device
                 now = time.monotonic()
                 self.log(
                     kind="train",
@@ -344,10 +257,10 @@ class Trainer:
                     stage=stage.name,
                     seconds=now - self.started,
                     lr=learning_rate(stage, self.stage_step, self.stage_elapsed),
-                    gradient_norm=norm.item(),
+                    gradient_norm=norm_now,
                     source_tokens_per_second=sources / (now - logged_at),
                     decoder_positions_per_second=positions / (now - logged_at),
-                    loss=meter.take(),
+                    loss=loss,
                 )
                 logged_at, positions, sources = now, 0, 0
             if self.stage_step % self.config.validate_every == 0 or self._ended(stage):
@@ -355,7 +268,7 @@ class Trainer:
             if time.monotonic() - self.started - self.saved_at > self.config.save_every_seconds:
                 self.saved_at = time.monotonic() - self.started
                 self.save()
-        del steps, loader
+        steps.close()
 
     def _agreed(self, elapsed: float) -> float:
         """The elapsed time of the first process: all must end a stage at the same step."""
@@ -370,7 +283,7 @@ class Trainer:
         return by_steps or (stage.seconds is not None and self.stage_elapsed >= stage.seconds)
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m gmsa_training.train", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="a YAML file, such as configs/smollm2-135m.yaml")
     parser.add_argument("--data", type=Path, required=True, help="folder of the data files that the configuration names")
@@ -378,18 +291,29 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--base", help="overrides the configuration's base model")
     parser.add_argument("--encoder-layers", type=int, help="overrides the configuration's encoder depth")
     parser.add_argument("--resume-from", type=Path, help="starts from the weights of a packed checkpoint or a shipped model folder")
+    parser.add_argument("--teacher", help="overrides the teacher of the configuration's distillation")
     parser.add_argument("--workers", type=int, help="overrides the number of data processes")
     options = parser.parse_args(arguments)
-    config = load_config(options.config)
-    if options.base:
-        config.base = options.base
-    if options.encoder_layers:
-        config.model = dataclasses.replace(config.model, encoder_layers=options.encoder_layers)
-    if options.workers is not None:
-        config.workers = options.workers
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    Trainer(config, options.data, options.out, options.resume_from).run()
+    try:
+        config = load_config(options.config)
+        if options.base:
+            config.base = options.base
+        if options.encoder_layers:
+            config.model = dataclasses.replace(config.model, encoder_layers=options.encoder_layers)
+        if options.teacher:
+            if config.distillation is None:
+                parser.error("--teacher needs a configuration with distillation.")
+            config.distillation = dataclasses.replace(config.distillation, teacher=options.teacher)
+        if options.workers is not None:
+            config.workers = options.workers
+        trainer = Trainer(config, options.data, options.out, options.resume_from)
+    except (BaseModelError, ConfigError, DataError, OSError, ValueError) as error:
+        print(f"train: {error}", file=sys.stderr)
+        return 1
+    trainer.run()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

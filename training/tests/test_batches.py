@@ -5,7 +5,9 @@ import torch
 from export_models import tiny_tokenizer
 from tiny_run import tiny_config, write_data
 
-from gmsa_training.batches import Sample, SampleMaker, pack, step_batches
+from gmsa_training.batches import SampleMaker, step_batches
+from gmsa_training.packing import Sample, pack
+from gmsa_training.question_sources import Wanted
 from gmsa_training.training_data import load_training_data
 
 
@@ -35,7 +37,7 @@ def test_every_position_is_filled_once_and_only_padding_is_left():
     assert len(set(filled.tolist())) == len(filled) == sum(sample.decoder_length(1) for sample in samples)
     assert len(set(batch.soft_source.tolist())) == len(batch.soft_source) == sum(sample.soft_tokens() for sample in samples)
     assert batch.source_tokens == 310
-    assert batch.positions[0, 79:87].tolist() == [79, 80, 81, 82] * 2
+    assert batch.context == 96 and batch.positions[0, 96:104].tolist() == [79, 80, 81, 82] * 2
 
 
 def test_a_row_without_context_can_be_packed():
@@ -85,5 +87,5 @@ def test_the_same_seed_draws_the_same_steps(maker):
 
 def test_paragraphs_give_up_to_the_configured_number_of_their_questions(maker):
     draw = random.Random(0)
-    counts = {len(maker.data.draw_questions(draw).turns) for _ in range(60)}
+    counts = {len(maker.data.draw_questions(draw, Wanted()).turns) for _ in range(60)}
     assert counts == {1, 2, 3}

@@ -3,9 +3,10 @@ import torch
 from export_models import tiny_model, tiny_tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from gmsa_training.batches import Sample, pack
+from gmsa_training.packing import Sample, pack
 from gmsa_training.config import LoraConfig, ModelConfig
-from gmsa_training.model import GmsaModel, GridLinear
+from gmsa_training.layers import GridLinear
+from gmsa_training.model import GmsaModel
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ from tiny_run import tiny_config, write_base, write_data
 
 from gmsa_training.checkpoint import apply_packed_state, load_packed, load_packed_state, packed_state
 from gmsa_training.config import Stage, config_to_dict
-from gmsa_training.train import Averaged, Trainer, learning_rate
+from gmsa_training.optimisation import Averaged, learning_rate
+from gmsa_training.train import Trainer
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +127,7 @@ def test_the_grid_is_on_from_its_step(base, data, tmp_path):
     weight = trainer.model.decoder.layers[0].mlp.up_proj.weight
     assert not torch.equal(to_int4_grid(weight), weight)
     from gmsa_training.batches import step_batches
-    from gmsa_training.train import LossMeter
+    from gmsa_training.loss_meter import LossMeter
 
     stream, meter = step_batches(trainer.maker, stage, 0), LossMeter(["autoencoding", "qa"], [2, 4], trainer.device)
     seen = []

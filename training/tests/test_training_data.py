@@ -6,7 +6,8 @@ from tiny_run import tiny_config, write_data
 
 from gmsa_training.config import DataConfig
 from gmsa_training.jsonl import DataError, read_jsonl
-from gmsa_training.training_data import ProseSource, QuestionSource, load_training_data
+from gmsa_training.question_sources import Wanted, open_questions
+from gmsa_training.training_data import ProseSource, load_training_data
 
 
 def encode(texts):
@@ -21,11 +22,11 @@ def test_files_for_measuring_are_refused(tmp_path, name):
 
 
 def test_validation_paragraphs_are_never_drawn(tmp_path):
-    data = load_training_data(write_data(tmp_path), tiny_config("unused").data, encode)
-    source = data.questions[0][0]
-    kept = {item.passages[0] for item in source.validation}
-    assert len(source.paragraphs) == 35
-    assert source.validation and not kept & (set(source.paragraphs) - kept)
+    folder = write_data(tmp_path)
+    source = load_training_data(folder, tiny_config("unused").data, encode).questions[0][0]
+    texts = [row["text"] for row in read_jsonl(folder / "toy.train.jsonl.gz")]
+    assert [one.text for one in source.paragraphs] == texts[:35]
+    assert list(dict.fromkeys(item.passages[0] for item in source.validation)) == texts[35:]
     assert len(source.validation) == sum(1 + i % 3 for i in range(35, 40))
 
 
@@ -39,11 +40,11 @@ def test_passages_that_hold_the_answer_survive_the_cut(tmp_path):
     passages = [{"title": "", "text": f"{i} " + "filler " * 60} for i in range(20)]
     passages[13]["text"] += "Paris"
     path = rows(tmp_path / "x.train.jsonl", passages, "Paris")
-    source = QuestionSource(path, DataConfig(max_context_tokens=300))
+    source = open_questions(path, DataConfig(max_context_tokens=300))
     draw = random.Random(0)
     places = set()
     for _ in range(40):
-        item = source.draw(draw)
+        item = source.draw(draw, Wanted())
         held = [i for i, passage in enumerate(item.passages) if "Paris" in passage]
         assert len(held) == 1 and len(item.passages) < 20
         places.add(held[0])
@@ -52,13 +53,13 @@ def test_passages_that_hold_the_answer_survive_the_cut(tmp_path):
 
 def test_a_passage_starts_with_its_title(tmp_path):
     path = rows(tmp_path / "x.train.jsonl", [{"title": "Rome", "text": "is old"}], "old")
-    assert QuestionSource(path, DataConfig()).draw(random.Random(0)).passages == ["Rome\nis old"]
+    assert open_questions(path, DataConfig()).draw(random.Random(0), Wanted()).passages == ["Rome\nis old"]
 
 
 def test_a_file_without_questions_is_refused(tmp_path):
     path = rows(tmp_path / "x.train.jsonl", [{"title": "", "text": "a"}], "a" * 500)
     with pytest.raises(DataError, match="no questions"):
-        QuestionSource(path, DataConfig())
+        open_questions(path, DataConfig())
 
 
 def test_prose_windows_are_pieces_of_the_documents():

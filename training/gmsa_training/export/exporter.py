@@ -38,6 +38,9 @@ def export_model(
     without grids gets fp32 alone, with its weights stored in f32. base_name: the base model as the model card and
     config.json name it. card: the text of README.md. Raises ExportError.
     """
+    if model.config.method != "gmsa" or not model.config.lsa_layers:
+        what = f"method {model.config.method!r}" if model.config.method != "gmsa" else "no LSA layer"
+        raise ExportError(f"A model with {what} is for comparison in Python; there are no graphs for it.")
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()) and not (folder / "manifest.json").is_file():
         raise ExportError(f"{folder} is not empty and not a model folder; choose another one.")
