@@ -8,6 +8,7 @@ import sys
 # Imported only when asked for: some take seconds to load.
 _COMMANDS = {
     "train": "gmsa_training.train",
+    "runs": "gmsa_training.runs",
     "export": "gmsa_training.export.__main__",
     "evaluate": "gmsa_training.evaluate",
     "needle": "gmsa_training.needle",

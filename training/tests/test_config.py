@@ -1,14 +1,15 @@
+import json
 from pathlib import Path
 
 import pytest
 
-from gmsa_training.config import ConfigError, config_from_dict, load_config
+from gmsa_training.config import ConfigError, config_from_dict, config_to_dict, load_config
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 STAGE = {"name": "s", "trainable": ["lsa"], "objectives": {"qa": 1}, "rates": {4: 1}, "steps": 1}
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("**/*.yaml")), ids=lambda path: path.stem)
 def test_the_committed_configurations_are_valid(path):
     assert load_config(path).stages
 
@@ -29,6 +30,13 @@ def test_the_papers_setting_freezes_the_decoder_and_then_all_but_its_qkv():
         ({"name": "x", "stages": [{**STAGE, "steps": None}]}, "needs `steps` or `seconds`"),
         ({"name": "x", "stages": [{**STAGE, "objectives": {"mlm": 1}}]}, "Unknown objective 'mlm'"),
         ({"model": {}}, "name"),
+        ({"name": "x", "model": {"method": "icae"}}, "Unknown method 'icae'; known: gmsa, tcp, full"),
+        ({"name": "x", "model": {"method": "full"}}, "rate 1 alone"),
+        ({"name": "x", "data": {"unanswerable": 1.5}}, "between 0 and 1"),
+        ({"name": "x", "data": {"unanswerable": 0.1}, "model": {"refusal": ""}}, "need a `refusal`"),
+        ({"name": "x", "distillation": {"teacher": "t", "weight": 2}}, "distillation.weight"),
+        ({"name": "x", "distillation": {"teacher": "t", "objectives": ["mlm"]}}, "Unknown objective 'mlm' in distillation"),
+        ({"name": "x", "model": {"method": "full", "rates": [1]}, "distillation": {"teacher": "t"}}, "is the teacher"),
         ([], "must be a mapping"),
     ],
 )
@@ -41,3 +49,37 @@ def test_numbers_written_without_a_point_are_floats_where_floats_are_meant():
     config = config_from_dict({"name": "x", "stages": [{**STAGE, "learning_rate": "1e-4", "seconds": 3}]})
     assert config.stages[0].learning_rate == 1e-4
     assert config.stages[0].rates == {4: 1.0}
+
+
+@pytest.mark.parametrize(("data", "stage", "expected"), [({}, {}, ""), ({"unanswerable": 0.1}, {}, "The text"), ({}, {"unanswerable": 0.1}, "The text")])
+def test_a_model_claims_a_refusal_only_if_it_is_trained_to_refuse(data, stage, expected):
+    config = config_from_dict({"name": "x", "data": data, "stages": [STAGE | stage]})
+    assert config.model.refusal.startswith(expected) and bool(config.model.refusal) == bool(expected)
+
+
+def test_a_configuration_extends_another_and_changes_stages_by_name(tmp_path):
+    (tmp_path / "base.yaml").write_text(json.dumps({"name": "x", "model": {"rates": [2], "encoder_layers": 3}, "stages": [STAGE, STAGE | {"name": "t"}]}))
+    path = tmp_path / "other.yaml"
+    path.write_text(json.dumps({"extends": "base.yaml", "model": {"rates": [4]}, "stages": {"*": {"trainable": ["decoder"]}, "t": {"steps": 7}}}))
+    config = load_config(path)
+    assert (config.model.rates, config.model.encoder_layers) == ([4], 3)
+    assert [(stage.trainable, stage.steps) for stage in config.stages] == [(["decoder"], 1), (["decoder"], 7)]
+    path.write_text(json.dumps({"extends": "base.yaml", "stages": {"u": {}}}))
+    with pytest.raises(ConfigError, match="changes stage 'u'"):
+        load_config(path)
+
+
+def test_the_fine_tuned_prompt_sees_the_questions_of_the_model_that_it_bounds():
+    full, answers = (load_config(CONFIGS / f"{name}.yaml") for name in ("full-prompt", "smollm2-135m-answers"))
+    for name in ("qa", "context_tokens", "max_context_tokens", "unanswerable", "titled", "questions_per_context"):
+        assert getattr(full.data, name) == getattr(answers.data, name)
+    assert full.model.refusal == answers.model.refusal and abs(sum(full.data.qa.values()) - 1) < 1e-9
+
+
+def test_ablations_change_one_thing_of_their_base():
+    base = config_to_dict(load_config(CONFIGS / "ablations" / "base.yaml"))
+    for path in (CONFIGS / "ablations").glob("*.yaml"):
+        found = config_to_dict(load_config(path))
+        assert found["name"] == path.stem
+        assert found["data"] == base["data"] and [s["steps"] for s in found["stages"]] == [s["steps"] for s in base["stages"]]
+        assert [s["decoder_tokens"] for s in found["stages"]] == [s["decoder_tokens"] for s in base["stages"]]
