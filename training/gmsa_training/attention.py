@@ -1,5 +1,5 @@
-"""Attention of rows with several turns that are blind to each other, without a mask of the whole row: the context is
-causal, for which there are kernels without any mask, and the few tokens of the turns alone need one."""
+"""Attention of rows with several turns that are blind to each other, without a mask of the whole row: causal, for which
+there are kernels without any mask, and once more, with one, for the few positions of the turns."""
 
 from __future__ import annotations
 
@@ -22,16 +22,14 @@ def turn_attention(
     """query [B, heads, L, D], key and value [B, KV heads, L, D] to [B, L, heads, D]."""
     if not isinstance(attention_mask, TurnMask):
         return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
-    context, scale = attention_mask.context, options.get("scaling")
-    groups = query.shape[1] // key.shape[1]
-    before = F.scaled_dot_product_attention(
-        query[:, :, :context], key[:, :, :context], value[:, :, :context], is_causal=True, scale=scale, enable_gqa=groups > 1
-    )
+    scale, groups = options.get("scaling"), query.shape[1] // key.shape[1]
+    causal = F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scale, enable_gqa=groups > 1)
+    places = attention_mask.places[:, None, :, None].expand(-1, query.shape[1], -1, query.shape[3])
     # Kernels that take a mask know no grouped queries.
     turns = F.scaled_dot_product_attention(
-        query[:, :, context:], repeat_kv(key, groups), repeat_kv(value, groups), attn_mask=attention_mask.visible, scale=scale
+        query.gather(2, places), repeat_kv(key, groups), repeat_kv(value, groups), attn_mask=attention_mask.visible, scale=scale
     )
-    return torch.cat([before, turns], dim=2).transpose(1, 2), None
+    return causal.scatter(2, places, turns).transpose(1, 2), None
 
 
 AttentionInterface.register(NAME, turn_attention)

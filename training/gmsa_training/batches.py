@@ -80,13 +80,10 @@ def _batches(objective: str, maker: SampleMaker, stage: Stage, draw: random.Rand
                 pool.append(sample)
                 missing -= sample.decoder_length(prefix)
         pool.sort(key=lambda sample: sample.decoder_length(prefix))
-        batches, soft, turns = [[]], 0, 0
+        batches = [[]]
         for sample in pool:
-            # Turns start at one place in all rows of a batch, so both parts are padded.
-            soft, turns = max(soft, sample.soft_tokens()), max(turns, sample.turn_tokens())
-            if batches[-1] and (len(batches[-1]) + 1) * (prefix + soft + turns) > budget:
+            if batches[-1] and (len(batches[-1]) + 1) * sample.decoder_length(prefix) > budget:
                 batches.append([])
-                soft, turns = sample.soft_tokens(), sample.turn_tokens()
             batches[-1].append(sample)
         whole = batches[:-1]
         draw.shuffle(whole)

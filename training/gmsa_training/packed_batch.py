@@ -36,10 +36,12 @@ class SegmentChunk:
 
 @dataclass
 class TurnMask:
-    """Attention of rows with several turns. The first `context` positions are causal; visible bool
-    [B, 1, L - context, L]: which keys the positions of the turns see."""
+    """Attention of rows with several turns: causal, but for T positions a row.
 
-    context: int
+    places int64 [B, T]: these positions, those of the turns, filled up with the last position, which is padding in
+    every row. visible bool [B, 1, T, L]: which keys they see."""
+
+    places: Tensor
     visible: Tensor
 
 
@@ -53,9 +55,8 @@ class PackedBatch:
     compressed), and their places.
     label_source [Q], labels [Q]: positions whose output predicts a label, and the labels.
     label_sample [Q]: which sequence a label belongs to. sample_rates [B]. source_tokens: without padding.
-    context, turns, positions [B, L], where a row has several turns: from which position on the turns stand; the turn
-    of each position (0: context, -1: padding) and its place in the sequence that this turn would make with the context
-    alone.
+    turns, positions [B, L], turn_places [B, T], where a row has several turns: the turn of each position (0: context,
+    -1: padding), its place in the sequence that this turn would make with the context alone, and see TurnMask.
     uncompressed: the same rows with the context's own tokens, for a teacher, in batches of similar length; their labels
     in order are the batch's labels at uncompressed_order [Q].
     """
@@ -72,19 +73,19 @@ class PackedBatch:
     label_sample: Tensor
     sample_rates: Tensor
     shape: tuple[int, int]
-    context: int = 0
     turns: Tensor | None = None
     positions: Tensor | None = None
+    turn_places: Tensor | None = None
     uncompressed: list[PackedBatch] = dataclasses.field(default_factory=list)
     uncompressed_order: Tensor | None = None
 
     def turn_mask(self) -> TurnMask | None:
         """Causal, and blind to other turns; None where causal attention suffices."""
-        if self.turns is None:
+        if self.turns is None or self.turn_places is None:
             return None
-        query, key = self.turns[:, self.context :].unsqueeze(2), self.turns.unsqueeze(1)
-        causal = torch.ones(query.shape[1], key.shape[2], dtype=torch.bool, device=key.device).tril(self.context)
-        return TurnMask(self.context, ((key == 0) | ((key == query) & causal)).unsqueeze(1))
+        query, key = self.turns.gather(1, self.turn_places).unsqueeze(2), self.turns.unsqueeze(1)
+        causal = torch.arange(self.shape[1], device=key.device) <= self.turn_places.unsqueeze(2)
+        return TurnMask(self.turn_places, ((key == 0) | ((key == query) & causal)).unsqueeze(1))
 
     def to(self, device: torch.device | str) -> PackedBatch:
         return _mapped(self, lambda leaf: leaf.to(device) if isinstance(leaf, Tensor) else leaf)

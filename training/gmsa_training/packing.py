@@ -79,13 +79,13 @@ def pack(
     taught: adds the rows with the context's own tokens, for a teacher.
     """
     assert compressed or all(sample.rate == 1 for sample in samples)
-    prefix, several = len(prefix_ids), any(len(sample.turns) > 1 for sample in samples)
-    context = _round_up(prefix + max(sample.soft_tokens() for sample in samples), rounding) if several else 0
-    length = _round_up(context + max(sample.turn_tokens() for sample in samples), rounding) if several else 0
-    length = length or _round_up(max(sample.decoder_length(prefix) for sample in samples), rounding)
+    several = any(len(sample.turns) > 1 for sample in samples)
+    # With several turns the last position of every row is padding (TurnMask).
+    length = _round_up(max(sample.decoder_length(len(prefix_ids)) for sample in samples) + several, rounding)
     chunks, first_soft = _chunks(samples, rounding) if compressed else ([], {})
     turns = torch.full((len(samples), length), -1)
     positions = torch.zeros(len(samples), length, dtype=torch.int64)
+    turn_places = torch.full((len(samples), _round_up(max(sample.turn_tokens() for sample in samples), 8)), length - 1)
     soft_source: list[Tensor] = []
     soft_target: list[Tensor] = []
     token_ids: list[int] = []
@@ -114,7 +114,7 @@ def pack(
         seen = place - row * length
         turns[row, :seen] = 0
         positions[row, :seen] = torch.arange(seen)
-        place = row * length + (context or seen)
+        turn_places[row, : sample.turn_tokens()] = torch.arange(seen, seen + sample.turn_tokens())
         for number, (prompt, target) in enumerate(sample.turns, start=1):
             start = place - row * length
             first_label = place + len(prompt) - 1
@@ -139,9 +139,9 @@ def pack(
         label_sample=torch.tensor(label_sample),
         sample_rates=torch.tensor([sample.rate for sample in samples]),
         shape=(len(samples), length),
-        context=context,
         turns=turns if several else None,
         positions=positions if several else None,
+        turn_places=turn_places if several else None,
     )
     if taught:
         batch.uncompressed, batch.uncompressed_order = _uncompressed(samples, batch, prefix_ids, rounding)

@@ -13,10 +13,6 @@ from gmsa_training import batches
 from gmsa_training.config import Stage
 
 
-def row(length: int) -> SimpleNamespace:
-    return SimpleNamespace(decoder_length=lambda prefix: length, soft_tokens=lambda: length - 6, turn_tokens=lambda: 5)
-
-
 @pytest.mark.parametrize(("objective", "budget"), [("autoencoding", 500), ("qa", 500), ("autoencoding", 40)])
 def test_samples_of_every_length_come_as_often_as_they_are_drawn(monkeypatch, objective, budget):
     drawn: Counter[int] = Counter()
@@ -24,7 +20,7 @@ def test_samples_of_every_length_come_as_often_as_they_are_drawn(monkeypatch, ob
     def draw_sample(_objective, _maker, _stage, draw, _tokens):
         length = draw.choice([10, 20, 50])
         drawn[length] += 1
-        return row(length)
+        return SimpleNamespace(decoder_length=lambda prefix: length)
 
     monkeypatch.setattr(batches, "draw_sample", draw_sample)
     stage = Stage(name="s", trainable=[], objectives={objective: 1.0}, rates={2: 1.0}, steps=1)
@@ -39,7 +35,7 @@ def test_samples_of_every_length_come_as_often_as_they_are_drawn(monkeypatch, ob
 
 
 def test_samples_that_fill_a_batch_exactly_do_not_stop_the_stream(monkeypatch):
-    monkeypatch.setattr(batches, "draw_sample", lambda *_: row(25))
+    monkeypatch.setattr(batches, "draw_sample", lambda *_: SimpleNamespace(decoder_length=lambda prefix: 25))
     stage = Stage(name="s", trainable=[], objectives={"autoencoding": 1.0}, rates={2: 1.0}, steps=1)
     maker = SimpleNamespace(config=SimpleNamespace(prefix_ids=[1]))
     stream = batches._batches("autoencoding", maker, stage, random.Random(0), 100)

@@ -37,7 +37,8 @@ def test_every_position_is_filled_once_and_only_padding_is_left():
     assert len(set(filled.tolist())) == len(filled) == sum(sample.decoder_length(1) for sample in samples)
     assert len(set(batch.soft_source.tolist())) == len(batch.soft_source) == sum(sample.soft_tokens() for sample in samples)
     assert batch.source_tokens == 310
-    assert batch.context == 96 and batch.positions[0, 96:104].tolist() == [79, 80, 81, 82] * 2
+    assert batch.positions[0, 79:87].tolist() == [79, 80, 81, 82] * 2
+    assert batch.turn_places.tolist() == [list(range(79, 87)), [2] + [95] * 7]
 
 
 def test_a_row_without_context_can_be_packed():

@@ -21,8 +21,8 @@ def tensors(record) -> list[torch.Tensor]:
 
 
 def assert_same(first: list[PackedBatch], second: list[PackedBatch]) -> None:
-    assert [(one.objective, one.shape, one.source_tokens, one.context) for one in first] == [
-        (one.objective, one.shape, one.source_tokens, one.context) for one in second
+    assert [(one.objective, one.shape, one.source_tokens) for one in first] == [
+        (one.objective, one.shape, one.source_tokens) for one in second
     ]
     pairs = list(zip(tensors(first), tensors(second), strict=True))
     assert len(pairs) > 20 and all(a.dtype == b.dtype and torch.equal(a, b) for a, b in pairs)
@@ -46,15 +46,19 @@ def test_attention_of_turns_is_that_of_the_dense_mask():
     causal = torch.ones(length, length, dtype=torch.bool).tril()
     query = batch.turns.unsqueeze(2)
     dense = (causal & ((turns == 0) | (turns == query))).unsqueeze(1)
-    assert mask.visible.shape == (rows, 1, length - batch.context, length)
+    assert mask.visible.shape == (rows, 1, 32, length)  # three turns of nine tokens, in eights
     module = torch.nn.Module()
     module.num_key_value_groups = 2
-    q, k, v = (torch.randn(rows, heads, length, 8, generator=torch.Generator().manual_seed(heads + i)) for i, heads in enumerate((4, 2, 2)))
-    found, _ = turn_attention(module, q, k, v, mask, scaling=0.3)
-    expected, _ = turn_attention(module, q, k, v, dense, scaling=0.3)
+    seeds = enumerate((4, 2, 2))
+    inputs = [torch.randn(rows, n, length, 8, generator=torch.Generator().manual_seed(i)).requires_grad_() for i, n in seeds]
     real = batch.turns >= 0
+    found, expected = (turn_attention(module, *inputs, one, scaling=0.3)[0] for one in (mask, dense))
     torch.testing.assert_close(found[real], expected[real])
     assert torch.isfinite(found).all()
+    weights = torch.randn(found[real].shape, generator=torch.Generator().manual_seed(9))
+    pairs = zip(*(torch.autograd.grad((one[real] * weights).sum(), inputs) for one in (found, expected)))
+    for a, b in pairs:
+        torch.testing.assert_close(a, b)
 
 
 def test_a_row_of_one_turn_needs_no_mask():
