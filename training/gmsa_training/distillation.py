@@ -22,7 +22,7 @@ class Teacher:
         if model.config.method != "full":
             raise ConfigError(f"The teacher {config.teacher} has method {model.config.method!r}; it must be 'full'.")
         self.config = config
-        self.model = with_fixed_weights(model).to(device, dtype)
+        self.model = with_fixed_weights(model, device, dtype)
 
     @classmethod
     def load(cls, config: DistillationConfig, student: GmsaModel, device: torch.device | str, dtype: torch.dtype) -> Teacher:

@@ -17,7 +17,9 @@ from gmsa_training.model import GmsaModel
 _PREFILL_POSITIONS = 1024  # a step of the prefill, so that no mask is larger than [B, 1, this, L]
 
 
-def with_fixed_weights(model: GmsaModel) -> GmsaModel:
+def with_fixed_weights(
+    model: GmsaModel, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+) -> GmsaModel:
     """A copy whose weights are what the forward pass of `model` uses now, on their grids and with low-rank updates
     merged, so that they are not computed anew at every step."""
     fixed = copy.deepcopy(model).eval().requires_grad_(False)
@@ -27,7 +29,10 @@ def with_fixed_weights(model: GmsaModel) -> GmsaModel:
             module.quantize = False
             if isinstance(module, GridLinear):
                 module.lora_a = module.lora_b = None
-    return fixed
+    # Weights alone: rotary frequencies in bf16 would turn distant positions by whole radians.
+    for parameter in fixed.parameters():
+        parameter.data = parameter.data.to(dtype)
+    return fixed.to(device)
 
 
 class TorchRuntime(Runtime):
@@ -41,7 +46,7 @@ class TorchRuntime(Runtime):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.config, self.tokenizer, self.device = model.config, tokenizer, torch.device(device)
-        self.model = with_fixed_weights(model).to(self.device, dtype)
+        self.model = with_fixed_weights(model, self.device, dtype)
         self.max_positions = 131072 if self.device.type == "cuda" else 8192
 
     def _ids(self, ids: list[int]) -> Tensor:

@@ -110,6 +110,24 @@ def test_with_branches_scaled_to_zero_soft_tokens_at_rate_1_point_where_the_embe
     assert similarity.min() > 0.999
 
 
+def test_without_lsa_the_soft_tokens_are_the_merged_states_at_the_scale_of_the_embeddings():
+    model = build(lsa_layers=0)
+    tokens = torch.tensor([ids(6, 16)])
+    with torch.no_grad():
+        merged = model.encoder(model.embed_tokens(tokens))[0].view(4, 4, -1).mean(1)
+        soft = model.compress(tokens, torch.arange(16).view(1, 16) // 4, 4)[0]
+    rms = model.embed_tokens.weight.pow(2).mean().sqrt()
+    torch.testing.assert_close(soft, rms * merged / merged.pow(2).mean(-1, keepdim=True).sqrt(), atol=1e-4, rtol=1e-2)
+    assert model.set_trainable(["lsa"]) == [model.lsa.norm.weight]
+
+
+def test_a_random_lsa_shares_no_weight_with_the_base_model():
+    base_layer, random_layer = (build(random_lsa=value).lsa.layers[0] for value in (False, True))
+    first = build().decoder.layers[0]
+    assert torch.equal(base_layer.mlp.up_proj.weight, first.mlp.up_proj.weight)
+    assert not any(torch.equal(a, b) for a, b in zip(random_layer.parameters(), first.parameters()) if a.dim() > 1)
+
+
 @pytest.mark.parametrize(
     ("names", "expected"),
     [

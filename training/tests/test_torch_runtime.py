@@ -51,3 +51,9 @@ def test_bfloat16_runs_and_stays_near_float32(tokenizer):
         assert (a - b.float()).norm() / a.norm() < 0.08  # 2^-8 a rounding, over two layers of wide random weights
     (generated,) = rounded.generate([rounded.question_input("What?", soft[1], max_new_tokens=4)])
     assert len(generated.token_ids) == 4
+
+
+def test_positions_stay_exact_in_bfloat16(tokenizer):
+    model = with_fixed_weights(tiny_model(tokenizer, quantized=True), dtype=torch.bfloat16)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
+    assert all(stack.rotary.inv_freq.dtype == torch.float32 for stack in (model.encoder, model.lsa, model.decoder))
