@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from typing import IO
 from gmsa_training.config import ConfigError, load_config
 
 _POLL_SECONDS = 0.5
-_GRACE_SECONDS = 20.0  # to write a checkpoint or at least end, after an interrupt
+_GRACE_SECONDS = 20.0  # to end after an interrupt
 
 
 @dataclass
@@ -69,24 +70,26 @@ def start(name: str, config: Path, folder: Path, data: Path, options: list[str],
 
 
 def wait(runs: list[Run]) -> None:
-    """Until all have ended; an interrupt ends them."""
-    try:
-        while any(run.seconds is None for run in runs):
-            for run in runs:
-                if run.ended():
-                    print(f"{run.name}: exit code {run.process.returncode} after {run.seconds:.0f} s", flush=True)
-            time.sleep(_POLL_SECONDS)
-    finally:
+    """Until all have ended."""
+    while any(run.seconds is None for run in runs):
         for run in runs:
-            if run.process.poll() is None:
-                run.process.terminate()
-        for run in runs:
-            try:
-                run.process.wait(_GRACE_SECONDS)
-            except subprocess.TimeoutExpired:
-                run.process.kill()
-                run.process.wait()
-            run.ended()
+            if run.ended():
+                print(f"{run.name}: exit code {run.process.returncode} after {run.seconds:.0f} s", flush=True)
+        time.sleep(_POLL_SECONDS)
+
+
+def end(runs: list[Run]) -> None:
+    """Ends those that still run."""
+    for run in runs:
+        if run.process.poll() is None:
+            run.process.terminate()
+    for run in runs:
+        try:
+            run.process.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            run.process.kill()
+            run.process.wait()
+        run.ended()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -111,12 +114,18 @@ def main(arguments: list[str] | None = None) -> int:
     shared += ["--base", options.base] if options.base else []
     shared += ["--resume-from", str(options.resume_from)] if options.resume_from else []
     runs: list[Run] = []
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no run outlives this process
     try:
         for name, (config, folder) in planned.items():
             runs.append(start(name, config, folder, options.data, shared, cores))
             print(f"{name}: started, log in {folder / 'log.txt'}", flush=True)
-    finally:
         wait(runs)
+    except KeyboardInterrupt:
+        print("runs: interrupted; ending all runs", file=sys.stderr)
+        return 130
+    finally:
+        end(runs)
+        signal.signal(signal.SIGTERM, before)
     failed = [run for run in runs if run.process.returncode]
     print(f"{len(runs) - len(failed)} of {len(runs)} runs ended well" + "".join(f"; {run.name}: {run.process.returncode}" for run in failed))
     return 1 if failed else 0
