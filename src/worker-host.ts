@@ -2,7 +2,7 @@
 // worker held is lost with it; the page keeps what matters (files, soft tokens) and sends it again.
 import { wrap } from 'comlink';
 import './error-transfer.js';
-import { GmsaError, type GmsaErrorCode, toGmsaError } from './errors.js';
+import { GmsaError, type GmsaErrorCode } from './errors.js';
 import { Fuse } from './fuse.js';
 import { runJob } from './job.js';
 import type { SessionEvent, WorkerApi } from './protocol.js';
@@ -138,7 +138,12 @@ export class WorkerHost<Setup, Api extends WorkerApi<Setup>> {
     try {
       worker = start();
     } catch (error) {
-      throw toGmsaError(error, `starting the ${name} worker`);
+      throw new GmsaError(
+        'UNSUPPORTED',
+        `The ${name} worker could not be started: ${error instanceof Error ? error.message : error}`,
+        'Start it yourself (option workers), from a script of the page’s own origin that its CSP allows (worker-src).',
+        { cause: error },
+      );
     }
     const life: Life<Api> = {
       worker,
@@ -184,8 +189,8 @@ export class WorkerHost<Setup, Api extends WorkerApi<Setup>> {
     } finally {
       clearTimeout(silence);
     }
-    const locks = navigator.locks as LockManager | undefined; // secure contexts alone have it
-    locks?.request(lock, () => this.#lose(life, this.#gone('ended without a word')));
+    const locks = globalThis.navigator?.locks as LockManager | undefined; // secure contexts alone have it
+    locks?.request(lock, () => this.#lose(life, this.#gone('ended without a word'))).catch(() => {});
   }
 
   /** The worker is gone, or is to be: whoever waits for it hears why. */

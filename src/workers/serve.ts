@@ -26,9 +26,10 @@ export function serveWorker<Setup, T extends Loaded>(
   create: (setup: Setup, onSession: (name: string) => void) => Promise<T>,
 ): Serving<Setup, T> {
   let loaded: T | undefined;
+  const ended = deferred<void>();
   return {
     lifecycle: {
-      hello: holdForLife,
+      hello: (lock) => hold(lock, ended.promise),
       load: (setup, port) =>
         serveJob<SessionEvent, void>(port, async (job) => {
           loaded = await create(setup, (session) => job.emit({ name: session }));
@@ -39,6 +40,7 @@ export function serveWorker<Setup, T extends Loaded>(
       dispose: async () => {
         await loaded?.dispose();
         loaded = undefined;
+        ended.resolve();
       },
     },
     loaded: () => loaded,
@@ -52,14 +54,19 @@ export function serveWorker<Setup, T extends Loaded>(
   };
 }
 
-/** Takes a lock that nobody gives back but the browser, when this worker is gone: however it went, its host hears. */
-async function holdForLife(lock: string): Promise<void> {
+/**
+ * Takes a lock, which the browser gives back when this worker is gone, however it went: its host hears of it. Resolves
+ * once it is held, or cannot be.
+ */
+async function hold(lock: string, ended: Promise<void>): Promise<void> {
   const locks = globalThis.navigator?.locks as LockManager | undefined; // secure contexts alone have it
   if (!locks) return;
-  const held = deferred<void>();
-  void locks.request(lock, () => {
-    held.resolve();
-    return deferred<never>().promise;
-  });
-  await held.promise;
+  const { promise: held, resolve } = deferred<void>();
+  locks
+    .request(lock, () => {
+      resolve();
+      return ended;
+    })
+    .catch(() => resolve()); // an opaque origin may not
+  await held;
 }
