@@ -1,0 +1,102 @@
+// An abort rejects at once with the signal's reason, and the work behind it stops within a segment or a token. The workers'
+// code runs in the page, so that its runs of graphs can be counted.
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { type CompressedContext, Gmsa } from './index.js';
+import { FIXTURE_URL, longText } from './testing/fixture.js';
+import { pageWorkers } from './testing/page-workers.js';
+import { GraphSession } from './workers/graph-session.js';
+
+const QUESTION = 'What does Anna have?';
+const TEXT = longText(12);
+/** embed_tokens, encoder_model, lsa. */
+const RUNS_PER_SEGMENT = 3;
+/** embed_tokens, decoder_model_merged. */
+const RUNS_PER_TOKEN = 2;
+const long = { minNewTokens: 300, maxNewTokens: 300 };
+
+let gmsa: Gmsa;
+let context: CompressedContext;
+const runs = vi.spyOn(GraphSession.prototype, 'run');
+
+beforeAll(async () => {
+  gmsa = await Gmsa.load(FIXTURE_URL, { device: 'wasm', workers: pageWorkers().workers });
+  context = await gmsa.compress(TEXT, { rate: 4 });
+});
+afterAll(async () => {
+  await gmsa.dispose();
+  runs.mockRestore();
+});
+
+/** Runs of graphs after the abort, once the workers have come to rest. */
+async function runsAfter(aborted: number): Promise<number> {
+  for (let before = -1; before !== runs.mock.calls.length; ) {
+    before = runs.mock.calls.length;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  return runs.mock.calls.length - aborted;
+}
+
+async function abortedAtFirstPiece(
+  generate: (signal: AbortSignal) => AsyncIterable<string>,
+): Promise<number> {
+  const controller = new AbortController();
+  const reason = new Error('enough');
+  let atAbort = 0;
+  const reading = async () => {
+    for await (const _ of generate(controller.signal)) {
+      if (controller.signal.aborted) continue;
+      controller.abort(reason);
+      atAbort = runs.mock.calls.length;
+    }
+  };
+  await expect(reading()).rejects.toBe(reason);
+  return runsAfter(atAbort);
+}
+
+test('compress stops within a segment', async () => {
+  const controller = new AbortController();
+  const reason = new Error('enough');
+  let atAbort = 0;
+  const compression = gmsa.compress(longText(200), {
+    rate: 8,
+    prefill: false,
+    signal: controller.signal,
+    onProgress: ({ segments }) => {
+      if (segments !== 1) return;
+      controller.abort(reason);
+      atAbort = runs.mock.calls.length;
+    },
+  });
+  await expect(compression).rejects.toBe(reason);
+  expect(await runsAfter(atAbort)).toBeLessThanOrEqual(RUNS_PER_SEGMENT);
+});
+
+test.each([
+  ['ask', (signal: AbortSignal) => gmsa.ask(context, QUESTION, { ...long, signal })],
+  ['restore', (signal: AbortSignal) => gmsa.restore(context, { signal })],
+  ['askFullText', (signal: AbortSignal) => gmsa.askFullText(TEXT, QUESTION, { ...long, signal })],
+])('%s stops within a token', async (_, generate) => {
+  expect(await abortedAtFirstPiece(generate)).toBeLessThanOrEqual(RUNS_PER_TOKEN);
+  expect((await gmsa.ask(context, QUESTION, { maxNewTokens: 2 }).stats).newTokens).toBeLessThanOrEqual(2);
+});
+
+test('countTokens rejects though it has begun', async () => {
+  const controller = new AbortController();
+  const counting = gmsa.countTokens('word '.repeat(100_000), { signal: controller.signal });
+  controller.abort('enough');
+  await expect(counting).rejects.toBe('enough');
+  expect(await gmsa.countTokens('a')).toBe(1);
+});
+
+test.each([
+  ['compress', (signal: AbortSignal) => gmsa.compress('text', { signal })],
+  ['ask', (signal: AbortSignal) => gmsa.ask(context, QUESTION, { signal }).text()],
+  ['restore', (signal: AbortSignal) => gmsa.restore(context, { signal }).text()],
+  ['askFullText', (signal: AbortSignal) => gmsa.askFullText('text', QUESTION, { signal }).text()],
+  ['countTokens', (signal: AbortSignal) => gmsa.countTokens('text', { signal })],
+  ['load', (signal: AbortSignal) => Gmsa.load(FIXTURE_URL, { signal })],
+])('%s with a signal aborted before does nothing but reject with its reason', async (_, call) => {
+  const before = runs.mock.calls.length;
+  await expect(call(AbortSignal.abort('too late'))).rejects.toBe('too late');
+  expect(runs.mock.calls.length).toBe(before);
+});
