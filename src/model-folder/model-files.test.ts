@@ -121,10 +121,13 @@ describe('a first download', () => {
       stallAfter(1000)(response, content, request);
       setTimeout(() => controller.abort(reason), 20);
     });
+    const fetched = vi.fn(fetch);
+    vi.stubGlobal('fetch', fetched);
     await expect(download(cache, controller.signal)).rejects.toBe(reason);
-    const count = server.requests.length;
+    const count = fetched.mock.calls.length;
     await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(server.requests).toHaveLength(count);
+    expect(fetched).toHaveBeenCalledTimes(count);
+    expect(fetched.mock.calls.every(([, init]) => init?.signal?.aborted)).toBe(true);
   });
 
   test('bytes go back when a file has to start again, and still end at the total', async () => {
