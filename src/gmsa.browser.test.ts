@@ -132,6 +132,55 @@ describe.each(['wasm', 'webgpu'] as const)('on %s', (device) => {
     expect((await gmsa.ask(await gmsa.compress('a'), QUESTION, short).stats).softTokens).toBe(1);
   });
 
+  test('a seed gives the same text again', async () => {
+    const context = await gmsa.compress(longText(8));
+    const drawn = async (seed: number) => {
+      const options = { temperature: 3, topK: 0, topP: 0.99, seed, minNewTokens: 12, maxNewTokens: 12 };
+      return gmsa.ask(context, QUESTION, options).tokenIds;
+    };
+    const first = await drawn(5);
+    expect(await drawn(5)).toEqual(first);
+    expect(await drawn(6)).not.toEqual(first);
+  });
+
+  test('a streamer gets the tokens, and stopping criteria end the text where they say', async () => {
+    const context = await gmsa.compress(longText(8));
+    const long = { minNewTokens: 30, maxNewTokens: 30 };
+    const puts: bigint[][] = [];
+    let ends = 0;
+    const streamer = {
+      put: ([ids]: bigint[][]) => {
+        puts.push(ids!);
+      },
+      end: () => {
+        ends += 1;
+      },
+    };
+    const whole = await gmsa.ask(context, QUESTION, { ...long, streamer }).tokenIds;
+    expect(puts[0]!.length).toBeGreaterThan(3);
+    expect(puts.slice(1).map(([id]) => Number(id))).toEqual(whole);
+    expect(ends).toBe(1);
+
+    const stopped = gmsa.ask(context, QUESTION, {
+      ...long,
+      stoppingCriteria: ([ids]) => ids!.length >= puts[0]!.length + 3,
+    });
+    expect(await stopped.tokenIds).toEqual(whole.slice(0, 3));
+    expect((await stopped.stats).stoppedBy).toBe('criteria');
+
+    const failure = new Error('criterion');
+    const failing = gmsa.ask(context, QUESTION, {
+      ...long,
+      streamer,
+      stoppingCriteria: () => {
+        throw failure;
+      },
+    });
+    await expect(failing.text()).rejects.toBe(failure);
+    expect(ends).toBe(1);
+    expect((await gmsa.ask(context, QUESTION, short).stats).newTokens).toBeLessThanOrEqual(8);
+  });
+
   test('the text of one token is compressed and asked about', async () => {
     const context = await gmsa.compress('a');
     expect(context).toMatchObject({ tokens: 1, softTokens: 1 });
@@ -232,6 +281,14 @@ describe('bad input', () => {
     });
     await expect(gmsa.restore(context, { maxNewTokens }).text()).rejects.toMatchObject({ code: 'BAD_INPUT' });
   });
+
+  test.each([{ temperature: -1 }, { topK: 1.5 }, { topP: 2 }, { repetitionPenalty: 0 }, { seed: 0.5 }])(
+    '%o is BAD_INPUT',
+    async (options) => {
+      await expect(gmsa.ask(context, QUESTION, options).text()).rejects.toMatchObject({ code: 'BAD_INPUT' });
+      await expect(gmsa.restore(context, options).text()).rejects.toMatchObject({ code: 'BAD_INPUT' });
+    },
+  );
 
   test('minNewTokens above maxNewTokens is BAD_INPUT', async () => {
     const stream = gmsa.ask(context, QUESTION, { minNewTokens: 9, maxNewTokens: 8 });

@@ -9,6 +9,13 @@ import { openContext } from './context/open-context.js';
 import { compressionTarget, targetOf } from './context/target.js';
 import { type AdapterProbe, chooseRuntime, type Device, type DType, probeAdapter } from './device-choice.js';
 import { GmsaError } from './errors.js';
+import {
+  type AskOptions,
+  answerSettings,
+  type GenerateOptions,
+  restorationSettings,
+} from './generation/options.js';
+import { watchTokens } from './generation/token-watch.js';
 import type { CacheOption } from './model-folder/file-store.js';
 import { KeptFiles } from './model-folder/kept-files.js';
 import { type ConcreteDType, downloadBytes, GRAPHS } from './model-folder/manifest.js';
@@ -17,7 +24,6 @@ import { modelHash } from './model-folder/model-hash.js';
 import type { DownloadProgress } from './model-folder/progress.js';
 import {
   type AdapterDescription,
-  type AnswerLength,
   COMPRESSOR_GRAPHS,
   type CompressEvent,
   type CompressorApi,
@@ -27,16 +33,15 @@ import {
   DECODER_GRAPHS,
   type DecoderApi,
   type DecoderSetup,
+  type GenerationEvent,
   type GenerationResult,
   type SessionEvent,
-  type TextEvent,
   type WasmPaths,
 } from './protocol.js';
 import { isBlank } from './segments/normalise.js';
 import { type Support, type SupportOptions, support } from './support.js';
 import { createTextStream, type TextStream } from './text-stream.js';
 import { unlessAborted } from './unless-aborted.js';
-import { DEFAULT_NEW_TOKENS } from './window.js';
 import { WorkerHost } from './worker-host.js';
 import { startCompressor, startDecoder } from './workers/start.js';
 
@@ -109,17 +114,6 @@ export interface CompressOptions {
 
 /** `update` keeps to the context's rate or number of soft tokens. */
 export type UpdateOptions = Omit<CompressOptions, 'rate' | 'targetTokens'>;
-
-export interface GenerateOptions {
-  signal?: AbortSignal;
-  /** Default 64; for `restore` it counts per segment, and its default is the segment's tokens and 16 more. */
-  maxNewTokens?: number;
-}
-
-export interface AskOptions extends GenerateOptions {
-  /** Keeps the answer from ending earlier; for benchmarks, which need answers of one length. Default 0. */
-  minNewTokens?: number;
-}
 
 interface Parts {
   compressor: WorkerHost<CompressorSetup, CompressorApi>;
@@ -359,18 +353,17 @@ export class Gmsa {
   ask(context: ContextData | Compression, question: string, options: AskOptions = {}): TextStream {
     return this.#generate(context, options, () => {
       checkText(question, 'question');
-      const length = answerLength(options);
-      return (decoder, port, ready) => decoder.ask(this.#request(ready), question, length, port);
+      const settings = answerSettings(options);
+      return (decoder, port, ready) => decoder.ask(this.#request(ready), question, settings, port);
     });
   }
 
   /** Writes the text back from its soft tokens, segment by segment: what survived. Rejects as `ask` does. */
   restore(context: ContextData | Compression, options: GenerateOptions = {}): TextStream {
-    return this.#generate(
-      context,
-      options,
-      () => (decoder, port, ready) => decoder.restore(this.#request(ready), options.maxNewTokens, port),
-    );
+    return this.#generate(context, options, () => {
+      const settings = restorationSettings(options);
+      return (decoder, port, ready) => decoder.restore(this.#request(ready), settings, port);
+    });
   }
 
   /** Answers from the uncompressed text through the same decoder, for comparison. Rejects as `ask` does. */
@@ -378,8 +371,8 @@ export class Gmsa {
     return this.#generate(undefined, options, () => {
       checkText(text, 'text');
       checkText(question, 'question');
-      const length = answerLength(options);
-      return (decoder, port) => decoder.askFullText(text, question, length, port);
+      const settings = answerSettings(options);
+      return (decoder, port) => decoder.askFullText(text, question, settings, port);
     });
   }
 
@@ -421,25 +414,25 @@ export class Gmsa {
    */
   #generate<C extends ContextData | undefined>(
     target: C | Compression,
-    { signal, maxNewTokens }: GenerateOptions,
+    options: GenerateOptions,
     prepare: () => (decoder: DecoderApi, port: MessagePort, context: C) => Promise<GenerationResult>,
   ): TextStream {
     return createTextStream(async (push) => {
       this.#checkAlive();
-      if (maxNewTokens !== undefined && !(Number.isSafeInteger(maxNewTokens) && maxNewTokens > 0)) {
-        throw new GmsaError(
-          'BAD_INPUT',
-          `maxNewTokens is ${maxNewTokens}.`,
-          'Give a positive integer, or leave it out.',
-        );
-      }
       const start = prepare();
-      const context = await unlessAborted(contextOf(target), signal);
-      return this.#decoder.run<TextEvent, GenerationResult>(
+      const watch = watchTokens(options);
+      const context = await unlessAborted(contextOf(target), options.signal);
+      const result = await this.#decoder.run<GenerationEvent, GenerationResult>(
         (decoder, port) => start(decoder, port, context),
-        push,
-        signal,
+        (event) => {
+          if (event.type === 'text') push(event.text);
+          else if (event.type === 'prompt') watch.onPrompt(event.ids);
+          else return watch.onToken(event.id);
+        },
+        options.signal,
       );
+      watch.onEnd();
+      return result;
     });
   }
 
@@ -460,17 +453,6 @@ export class Gmsa {
 }
 
 const contextSegment = ({ tokens, softTokens, data }: CompressedSegment) => ({ tokens, softTokens, data });
-
-function answerLength({ minNewTokens = 0, maxNewTokens = DEFAULT_NEW_TOKENS }: AskOptions): AnswerLength {
-  if (!(Number.isSafeInteger(minNewTokens) && minNewTokens >= 0 && minNewTokens <= maxNewTokens)) {
-    throw new GmsaError(
-      'BAD_INPUT',
-      `minNewTokens is ${minNewTokens}, maxNewTokens ${maxNewTokens}.`,
-      'Give an integer from 0 to maxNewTokens, or leave it out.',
-    );
-  }
-  return { minNewTokens, maxNewTokens };
-}
 
 function checkText(value: unknown, what: 'text' | 'question'): void {
   if (typeof value !== 'string') {

@@ -70,3 +70,55 @@ test('a failure of the work is the failure of the job', async () => {
   );
   await expect(job).rejects.toBe(failure);
 });
+
+test('a request waits for the reply, which is what the listener gives', async () => {
+  const sum = await runJob<number, number>(
+    (port) =>
+      serveJob<number, number>(port, async ({ request }) => {
+        let total = 0;
+        for (let i = 1; i <= 4; i += 1) total += await request<number>(i);
+        return total;
+      }),
+    (event) => event * 10,
+  );
+  expect(sum).toBe(100);
+});
+
+test('an abort releases work that waits for a reply', async () => {
+  const controller = new AbortController();
+  let stopped: unknown;
+  const job = runJob<number, void>(
+    (port) =>
+      serveJob<number, void>(port, async ({ request }) => {
+        await request(1).catch((error: unknown) => {
+          stopped = error;
+          throw error;
+        });
+      }),
+    () => controller.abort('enough'),
+    controller.signal,
+  );
+  await expect(job).rejects.toBe('enough');
+  await expect.poll(() => stopped).toMatchObject({ name: 'AbortError' });
+});
+
+test('a listener that throws rejects the call with its error, and stops the work', async () => {
+  const failure = new Error('listener');
+  let aborted = false;
+  const job = runJob<number, void>(
+    (port) =>
+      serveJob<number, void>(port, async ({ emit, checkpoint, signal }) => {
+        emit(1);
+        try {
+          for (;;) await checkpoint();
+        } finally {
+          aborted = signal.aborted;
+        }
+      }),
+    () => {
+      throw failure;
+    },
+  );
+  await expect(job).rejects.toBe(failure);
+  await expect.poll(() => aborted).toBe(true);
+});

@@ -1,30 +1,46 @@
 // One long call to a worker: events come back in order over a port of its own, and an abort goes the other way. (A
 // comlink callback would come over yet another port, so the call could end before its last events arrive.)
 import { transfer } from 'comlink';
-import { deferred } from './deferred.js';
+import { type Deferred, deferred } from './deferred.js';
 
 const END = 'end';
 const ABORT = 'abort';
-type Message<E> = { event: E } | typeof END;
+type Message<E> = { event: E; wantsReply?: true } | typeof END;
+/** What comes back for an event that wants a reply. */
+interface Reply {
+  reply: unknown;
+}
 
 /**
  * Page side. Starts a call and waits for its result and all its events; on abort tells the worker and rejects at once
  * with the signal's reason.
  * @param start makes the call; the port is already wrapped for transfer
+ * @param onEvent gives the reply to an event that wants one; if it throws, the work stops and the call rejects with that
  */
 export async function runJob<E, R>(
   start: (port: MessagePort) => Promise<R>,
-  onEvent: (event: E) => void,
+  onEvent: (event: E) => unknown,
   signal?: AbortSignal,
 ): Promise<R> {
   signal?.throwIfAborted();
   const { port1: port, port2 } = new MessageChannel();
   const { promise: ended, resolve: end } = deferred<void>();
   const { promise: aborted, reject } = deferred<never>();
-  const onAbort = () => reject(signal!.reason);
+  let isStopped = false;
+  const stop = (reason: unknown) => {
+    isStopped = true;
+    reject(reason);
+  };
+  const onAbort = () => stop(signal!.reason);
   port.onmessage = ({ data }: MessageEvent<Message<E>>) => {
-    if (data === END) end();
-    else if (!signal?.aborted) onEvent(data.event);
+    if (data === END) return end();
+    if (isStopped) return;
+    try {
+      const reply = onEvent(data.event);
+      if (data.wantsReply) port.postMessage({ reply } satisfies Reply);
+    } catch (error) {
+      stop(error);
+    }
   };
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
@@ -45,6 +61,8 @@ export interface Job<E> {
   signal: AbortSignal;
   /** @param transferables moved, not copied */
   emit(event: E, transferables?: Transferable[]): void;
+  /** Emits an event and waits for the page's reply. One at a time. Rejects on an abort. */
+  request<A>(event: E): Promise<A>;
   /** Lets waiting messages in, an abort among them, then throws if there was one. */
   checkpoint(): Promise<void>;
 }
@@ -52,14 +70,24 @@ export interface Job<E> {
 /** Worker side. Runs `work` as the other end of `runJob`. */
 export async function serveJob<E, R>(port: MessagePort, work: (job: Job<E>) => Promise<R>): Promise<R> {
   const controller = new AbortController();
-  port.onmessage = ({ data }: MessageEvent) => {
-    if (data === ABORT) controller.abort();
-  };
   const { signal } = controller;
+  let asked: Deferred<unknown> | undefined;
+  port.onmessage = ({ data }: MessageEvent<typeof ABORT | Reply>) => {
+    if (data === ABORT) {
+      controller.abort();
+      asked?.reject(signal.reason);
+    } else asked?.resolve(data.reply);
+  };
   try {
     return await work({
       signal,
       emit: (event, transferables = []) => port.postMessage({ event }, transferables),
+      request: async <A>(event: E) => {
+        signal.throwIfAborted();
+        asked = deferred<unknown>();
+        port.postMessage({ event, wantsReply: true } satisfies Message<E>);
+        return (await asked.promise) as A;
+      },
       checkpoint: async () => {
         await nextTask();
         signal.throwIfAborted();

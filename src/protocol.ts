@@ -142,7 +142,8 @@ export interface GenerationStats {
   reusedTokens: number;
   /** Whether all of them were. */
   reusedContext: boolean;
-  stoppedBy: 'end' | 'length';
+  /** An end token, `maxNewTokens`, or `stoppingCriteria`. A restoration ended by `end` if all its segments did. */
+  stoppedBy: 'end' | 'length' | 'criteria';
 }
 
 export interface GenerationResult {
@@ -150,15 +151,41 @@ export interface GenerationResult {
   tokenIds: number[];
 }
 
-/** A piece of text, in order. */
-export type TextEvent = string;
+export type GenerationEvent =
+  /** A piece of text. */
+  | { type: 'text'; text: string }
+  /** Of a call that is watched: the prompt's tokens, first of all. Soft tokens have no ids. */
+  | { type: 'prompt'; ids: number[] }
+  /** Of a call that is watched: a token, to be answered with whether to stop after it. */
+  | { type: 'token'; id: number };
 
-/** In tokens, the end token not counted. */
-export interface AnswerLength {
-  /** End tokens are passed over until there are so many. */
-  minNewTokens: number;
-  maxNewTokens: number;
+/** How tokens are drawn. */
+export interface Sampling {
+  /** Above 0. */
+  temperature: number;
+  /** 0: all. */
+  topK: number;
+  topP: number;
+  /** Unset: another one each time. */
+  seed?: number;
 }
+
+/** How many tokens are generated, and which. */
+export interface GenerationSettings {
+  /** End tokens are passed over until there are so many tokens. */
+  minNewTokens: number;
+  /** The end token is not counted. */
+  maxNewTokens: number;
+  /** Unset: greedy. */
+  sampling?: Sampling;
+  /** Of tokens of the question and those generated. Unset: 1, none. */
+  repetitionPenalty?: number;
+  /** Whether the page is told each token, and decides whether to stop after it. */
+  isWatched?: boolean;
+}
+
+/** `maxNewTokens` is per segment; unset: the segment's tokens and some more. */
+export type RestorationSettings = Omit<GenerationSettings, 'maxNewTokens'> & { maxNewTokens?: number };
 
 export interface DecoderApi extends WorkerApi<DecoderSetup> {
   /** Prefills segments of a context that is still being compressed; `first`: index of the first one. */
@@ -170,19 +197,18 @@ export interface DecoderApi extends WorkerApi<DecoderSetup> {
   ask(
     context: ContextRequest,
     question: string,
-    length: AnswerLength,
+    settings: GenerationSettings,
     port: MessagePort,
   ): Promise<GenerationResult>;
-  /** @param maxNewTokens per segment; unset: the segment's tokens and some more */
   restore(
     context: ContextRequest,
-    maxNewTokens: number | undefined,
+    settings: RestorationSettings,
     port: MessagePort,
   ): Promise<GenerationResult>;
   askFullText(
     text: string,
     question: string,
-    length: AnswerLength,
+    settings: GenerationSettings,
     port: MessagePort,
   ): Promise<GenerationResult>;
 }

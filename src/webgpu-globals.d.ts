@@ -12,3 +12,4 @@ declare const GPUBufferUsage: {
   readonly QUERY_RESOLVE: 0x0200;
 };
 declare const GPUMapMode: { readonly READ: 0x0001; readonly WRITE: 0x0002 };
+declare const GPUShaderStage: { readonly VERTEX: 0x1; readonly FRAGMENT: 0x2; readonly COMPUTE: 0x4 };

@@ -64,7 +64,7 @@ export class WorkerHost<Setup, Api extends WorkerApi<Setup>> {
   /** One call: its events come in order and before its result. Starts the worker where it does not run. */
   run<E, R>(
     call: (remote: Api, port: MessagePort) => Promise<R>,
-    onEvent: (event: E) => void,
+    onEvent: (event: E) => unknown,
     signal?: AbortSignal,
   ): Promise<R> {
     return this.#use(

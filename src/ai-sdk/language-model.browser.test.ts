@@ -81,6 +81,24 @@ describe.each([['6', sdk6 as any as typeof sdk7] as const, ['7', sdk7] as const]
     expect(features).toEqual(['earlier messages', 'presencePenalty', 'stopSequences']);
   });
 
+  test('a temperature draws the answer, the same one for the same seed', async () => {
+    const model = languageModel(gmsa, { context: await gmsa.compress(text) });
+    const drawn = async (seed: number) =>
+      generateText({
+        model,
+        prompt: question,
+        temperature: 5,
+        topK: 1000,
+        seed,
+        maxOutputTokens: 8,
+        ...quiet,
+      });
+    const [first, again, other] = [await drawn(1), await drawn(1), await drawn(2)];
+    expect(again.text).toBe(first.text);
+    expect(other.text).not.toBe(first.text);
+    expect(first.warnings ?? []).toEqual([]);
+  });
+
   test('an abort ends compressing and answering', async () => {
     const controller = new AbortController();
     const pending = generateText({

@@ -9,7 +9,8 @@ import type {
 import type { Compression } from '../compression.js';
 import type { CompressedContext } from '../context/compressed-context.js';
 import { GmsaError } from '../errors.js';
-import type { AskOptions, Gmsa } from '../gmsa.js';
+import type { AskOptions } from '../generation/options.js';
+import type { Gmsa } from '../gmsa.js';
 import type { GenerationStats } from '../protocol.js';
 import type { TextStream } from '../text-stream.js';
 import { readPrompt, unsupported } from './prompt.js';
@@ -132,15 +133,24 @@ async function* streamParts(
 const signalOf = ({ abortSignal }: LanguageModelV3CallOptions): AbortSignal =>
   abortSignal ?? new AbortController().signal;
 
-function askOptions({ maxOutputTokens }: LanguageModelV3CallOptions, signal: AbortSignal): AskOptions {
-  return { signal, ...(maxOutputTokens === undefined ? {} : { maxNewTokens: maxOutputTokens }) };
+/** Without a temperature the answer is the most probable one; a seed alone changes nothing. */
+function askOptions(call: LanguageModelV3CallOptions, signal: AbortSignal): AskOptions {
+  const { maxOutputTokens: maxNewTokens, temperature = 0, topK, topP, seed } = call;
+  const settings = { maxNewTokens, temperature, topK, topP, seed };
+  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
+  return { signal, ...Object.fromEntries(given) };
 }
 
 function unusedSettings(call: LanguageModelV3CallOptions): SharedV3Warning[] {
   const warnings: SharedV3Warning[] = [];
-  const settings = ['temperature', 'topP', 'topK', 'presencePenalty', 'frequencyPenalty', 'seed'] as const;
-  for (const setting of settings) {
-    if (call[setting]) warnings.push(unsupported(setting, 'The answer is the most probable one.'));
+  for (const setting of ['presencePenalty', 'frequencyPenalty'] as const) {
+    if (call[setting]) warnings.push(unsupported(setting, 'Tokens are as probable as the model has them.'));
+  }
+  if (!call.temperature) {
+    for (const setting of ['topP', 'topK', 'seed'] as const) {
+      if (call[setting])
+        warnings.push(unsupported(setting, 'Without a temperature the answer is the most probable one.'));
+    }
   }
   if (call.stopSequences?.length) {
     warnings.push(unsupported('stopSequences', 'The answer ends where the model ends it.'));

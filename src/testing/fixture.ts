@@ -18,8 +18,8 @@ export async function fixtureSetup(device: ConcreteDevice) {
   return { device, ...(await files) };
 }
 
-/** A job that collects its events and is aborted by hand. */
-export function testJob<E>(onEvent?: (event: E, controller: AbortController) => void) {
+/** A job that collects its events, replies with what `onEvent` gives, and is aborted by hand. */
+export function testJob<E>(onEvent?: (event: E, controller: AbortController) => unknown) {
   const controller = new AbortController();
   const events: E[] = [];
   const job: Job<E> = {
@@ -27,6 +27,10 @@ export function testJob<E>(onEvent?: (event: E, controller: AbortController) => 
     emit: (event) => {
       events.push(event);
       onEvent?.(event, controller);
+    },
+    request: async <A>(event: E) => {
+      events.push(event);
+      return onEvent?.(event, controller) as A;
     },
     checkpoint: async () => controller.signal.throwIfAborted(),
   };

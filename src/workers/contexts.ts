@@ -99,7 +99,7 @@ export class Contexts {
   /** Prefix and soft tokens of one segment alone; the caller disposes the cache. */
   async prefillAlone({ data }: ContextSegment, checkpoint: Checkpoint): Promise<KeyValueCache> {
     const prefix = await this.#prefixCache(checkpoint);
-    return this.#append(prefix, data, checkpoint);
+    return this.#graph.appendSoftTokens(prefix, data, checkpoint);
   }
 
   dispose(): void {
@@ -118,7 +118,8 @@ export class Contexts {
       const past = kept?.cache ?? (await this.#prefixCache(checkpoint));
       const softTokens = segments.reduce((sum, segment) => sum + segment.softTokens, 0);
       this.#caches.makeRoom(past.length + softTokens);
-      const cache = await this.#append(past, joined(segments.map(({ data }) => data)), checkpoint);
+      const data = joined(segments.map((segment) => segment.data));
+      const cache = await this.#graph.appendSoftTokens(past, data, checkpoint);
       kept?.cache.dispose();
       return { cache, segments: (kept?.segments ?? 0) + segments.length };
     } catch (error) {
@@ -127,14 +128,12 @@ export class Contexts {
     }
   }
 
-  async #append(past: KeyValueCache, data: SoftTokenData, checkpoint: Checkpoint): Promise<KeyValueCache> {
-    return (await this.#graph.appendSoftTokens(past, data, checkpoint)).cache;
-  }
-
   async #prefixCache(checkpoint: Checkpoint): Promise<KeyValueCache> {
     if (!this.#prefix) {
       const empty = this.#graph.emptyCache();
-      this.#prefix = (await this.#graph.appendTokens(empty, this.#prefixIds, checkpoint)).cache;
+      const { logits, cache } = await this.#graph.appendTokens(empty, this.#prefixIds, checkpoint);
+      logits.dispose();
+      this.#prefix = cache;
     }
     return this.#prefix;
   }

@@ -1,5 +1,5 @@
 // Worker only. What the decoder's worker answers.
-import type { DecoderApi, DecoderSetup, GenerationResult, TextEvent } from '../protocol.js';
+import type { DecoderApi, DecoderSetup, GenerationResult, GenerationEvent } from '../protocol.js';
 import { Decoder } from './decoder.js';
 import { serveWorker } from './serve.js';
 
@@ -11,17 +11,17 @@ export function decoderApi(): DecoderApi {
       run<never, number>(port, 'counting tokens', (decoder, job) => decoder.countTokens(text, job)),
     append: async (contextId, first, segments) => loaded()?.append(contextId, first, segments),
     forget: async (contextId) => loaded()?.forget(contextId),
-    ask: (context, question, length, port) =>
-      run<TextEvent, GenerationResult>(port, 'answering the question', (decoder, job) =>
-        decoder.ask(context, question, length, job),
+    ask: (context, question, settings, port) =>
+      run<GenerationEvent, GenerationResult>(port, 'answering the question', (decoder, job) =>
+        decoder.ask(context, question, settings, job),
       ),
-    restore: (context, maxNewTokens, port) =>
-      run<TextEvent, GenerationResult>(port, 'restoring the text', (decoder, job) =>
-        decoder.restore(context, maxNewTokens, job),
+    restore: (context, settings, port) =>
+      run<GenerationEvent, GenerationResult>(port, 'restoring the text', (decoder, job) =>
+        decoder.restore(context, settings, job),
       ),
-    askFullText: (text, question, length, port) =>
-      run<TextEvent, GenerationResult>(port, 'answering from the full text', (decoder, job) =>
-        decoder.askFullText(text, question, length, job),
+    askFullText: (text, question, settings, port) =>
+      run<GenerationEvent, GenerationResult>(port, 'answering from the full text', (decoder, job) =>
+        decoder.askFullText(text, question, settings, job),
       ),
   };
 }

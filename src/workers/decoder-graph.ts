@@ -4,17 +4,24 @@ import type { DecoderSetup, SoftTokenData } from '../protocol.js';
 import type { Engine } from './engine.js';
 import { GraphSession } from './graph-session.js';
 import { KeyValueCache } from './key-value-cache.js';
+import { type Logits, logitsOf } from './logits.js';
 import type { Tensor } from './ort.js';
-import { floatTensor, idTensor, maskTensor, valuesOf } from './tensors.js';
+import { floatTensor, idTensor, maskTensor } from './tensors.js';
 
 /** Positions of one run. On wasm short runs let an abort in between, and bound the memory of the attention scores. */
 const RUN_POSITIONS = { webgpu: 8192, wasm: 512 };
 
+/** The caller disposes both. */
 export interface Step {
-  /** Of the last position, [V]. */
-  logits: Float32Array;
-  /** Past and the new positions. The caller disposes it. */
+  /** Of the last position. */
+  logits: Logits;
+  /** Past and the new positions. */
   cache: KeyValueCache;
+}
+
+export function disposeStep({ logits, cache }: Step): void {
+  logits.dispose();
+  cache.dispose();
 }
 
 /** Called between two runs; may throw to stop. */
@@ -24,12 +31,14 @@ export class DecoderGraph {
   readonly #embed: GraphSession;
   readonly #decoder: GraphSession;
   readonly #config: ModelConfig;
+  readonly #device: GPUDevice | undefined;
   readonly #runPositions: number;
 
   private constructor(engine: Engine, config: ModelConfig, embed: GraphSession, decoder: GraphSession) {
     this.#config = config;
     this.#embed = embed;
     this.#decoder = decoder;
+    this.#device = engine.device;
     this.#runPositions = RUN_POSITIONS[engine.device ? 'webgpu' : 'wasm'];
   }
 
@@ -51,7 +60,7 @@ export class DecoderGraph {
       const decoder = await GraphSession.create(engine, 'decoder_model_merged', graphs.decoder_model_merged, {
         inputs: ['inputs_embeds', 'attention_mask', ...names.map(({ past }) => past)],
         outputs: ['logits', ...names.map(({ present }) => present)],
-        keepOnGpu: /^present\./,
+        keepOnGpu: /^(logits$|present\.)/,
       });
       return new DecoderGraph(engine, config, embed, decoder);
     } catch (error) {
@@ -98,16 +107,27 @@ export class DecoderGraph {
    * Appends soft tokens.
    * @param past stays the caller's
    * @param values [n, H], n at least 1
+   * @returns past and the new positions; the caller disposes it
    */
-  async appendSoftTokens(past: KeyValueCache, values: SoftTokenData, checkpoint: Checkpoint): Promise<Step> {
+  async appendSoftTokens(
+    past: KeyValueCache,
+    values: SoftTokenData,
+    checkpoint: Checkpoint,
+  ): Promise<KeyValueCache> {
     const { hiddenSize } = this.#config;
-    return this.#append(past, values.length / hiddenSize, checkpoint, async (start, end) =>
-      floatTensor(this.#decoder.floatType, values.subarray(start * hiddenSize, end * hiddenSize), [
-        1,
-        end - start,
-        hiddenSize,
-      ]),
+    const { logits, cache } = await this.#append(
+      past,
+      values.length / hiddenSize,
+      checkpoint,
+      async (start, end) =>
+        floatTensor(this.#decoder.floatType, values.subarray(start * hiddenSize, end * hiddenSize), [
+          1,
+          end - start,
+          hiddenSize,
+        ]),
     );
+    logits.dispose();
+    return cache;
   }
 
   async #append(
@@ -123,10 +143,10 @@ export class DecoderGraph {
         const end = Math.min(start + this.#runPositions, positions);
         const before = step;
         step = await this.#run(before?.cache ?? past, end - start, await embeddings(start, end));
-        before?.cache.dispose();
+        if (before) disposeStep(before);
       }
     } catch (error) {
-      step?.cache.dispose();
+      if (step) disposeStep(step);
       throw error;
     }
     return step!;
@@ -145,7 +165,7 @@ export class DecoderGraph {
         (name) => [name.past, outputs[name.present]!] as const,
       );
       return {
-        logits: valuesOf(outputs.logits!) as Float32Array,
+        logits: logitsOf(outputs.logits!, this.#device),
         cache: new KeyValueCache(new Map(tensors), length),
       };
     } finally {

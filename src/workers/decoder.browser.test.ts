@@ -4,9 +4,10 @@ import type {
   CompressEvent,
   ConcreteDevice,
   ContextRequest,
+  GenerationEvent,
   GenerationResult,
+  GenerationSettings,
   SegmentEvent,
-  TextEvent,
 } from '../protocol.js';
 import { fixtureSetup, longText, testJob } from '../testing/fixture.js';
 import { countLiveBuffers, type LiveBuffers } from '../testing/live-buffers.js';
@@ -14,7 +15,7 @@ import { Compressor } from './compressor.js';
 import { Decoder } from './decoder.js';
 
 const RATE = 4;
-const SIZE = { minNewTokens: 0, maxNewTokens: 12 };
+const SIZE: GenerationSettings = { minNewTokens: 0, maxNewTokens: 12 };
 const QUESTION = 'What does Anna have?';
 let segments: SegmentEvent[];
 let nextId = 1;
@@ -33,10 +34,15 @@ beforeAll(async () => {
 const create = async (device: ConcreteDevice, budget: { keyValueBudgetBytes?: number } = {}) =>
   Decoder.create({ ...(await fixtureSetup(device)), ...budget }, () => {});
 
-async function run(work: (job: ReturnType<typeof testJob<TextEvent>>['job']) => Promise<GenerationResult>) {
-  const { job, events } = testJob<TextEvent>();
+const textOf = (events: GenerationEvent[]) =>
+  events.flatMap((event) => (event.type === 'text' ? [event.text] : [])).join('');
+
+async function run(
+  work: (job: ReturnType<typeof testJob<GenerationEvent>>['job']) => Promise<GenerationResult>,
+) {
+  const { job, events } = testJob<GenerationEvent>();
   const result = await work(job);
-  return { ...result, text: events.join('') };
+  return { ...result, text: textOf(events) };
 }
 
 describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
@@ -154,7 +160,8 @@ describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
 
   test('a restoration is that of each segment, in order', async () => {
     const context = { ...freshContext(), segments: segments.slice(0, 2) };
-    const restore = (part: ContextRequest) => run((job) => decoder.restore(part, 10, job));
+    const restore = (part: ContextRequest) =>
+      run((job) => decoder.restore(part, { minNewTokens: 0, maxNewTokens: 10 }, job));
     const whole = await restore(context);
     const parts = [];
     for (const segment of context.segments)
@@ -192,6 +199,78 @@ describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
     expect(text.isWellFormed()).toBe(true);
   });
 
+  test('the same seed draws the same text, another one another text', async () => {
+    const context = freshContext();
+    const drawn = async (seed: number) => {
+      const sampling = { temperature: 3, topK: 0, topP: 1, seed };
+      return (await ask(context, QUESTION, { minNewTokens: 10, maxNewTokens: 10, sampling })).tokenIds;
+    };
+    const first = await drawn(1);
+    expect(first).toHaveLength(10);
+    expect(await drawn(1)).toEqual(first);
+    expect(await drawn(2)).not.toEqual(first);
+  });
+
+  test('top-k of 1 is greedy', async () => {
+    const context = freshContext();
+    const sampling = { temperature: 1, topK: 1, topP: 1 };
+    const greedy = await ask(context);
+    expect((await ask(context, QUESTION, { ...SIZE, sampling })).tokenIds).toEqual(greedy.tokenIds);
+  });
+
+  test('a high repetition penalty repeats no token', async () => {
+    const size = { minNewTokens: 20, maxNewTokens: 20, repetitionPenalty: 1e6 };
+    const { tokenIds } = await ask(freshContext(), QUESTION, size);
+    expect(new Set(tokenIds).size).toBe(20);
+    const plain = await ask(freshContext(), QUESTION, { minNewTokens: 20, maxNewTokens: 20 });
+    expect(new Set(plain.tokenIds).size).toBeLessThan(20);
+  });
+
+  test('who watches sees prompt and tokens, and ends the text', async () => {
+    const context = freshContext();
+    const settings = { ...SIZE, isWatched: true };
+    const watch = async (stopAfter: number) => {
+      let tokens = 0;
+      const { job, events } = testJob<GenerationEvent>((event) => {
+        if (event.type !== 'token') return undefined;
+        tokens += 1;
+        return tokens === stopAfter;
+      });
+      return { ...(await decoder.ask(context, QUESTION, settings, job)), events };
+    };
+    const whole = await watch(Number.POSITIVE_INFINITY);
+    const prompt = whole.events[0] as GenerationEvent & { type: 'prompt' };
+    expect(prompt.type).toBe('prompt');
+    expect(prompt.ids.length).toBeGreaterThan(3);
+    expect(whole.events.flatMap((event) => (event.type === 'token' ? [event.id] : []))).toEqual(
+      whole.tokenIds,
+    );
+    const cut = await watch(2);
+    expect(cut.tokenIds).toEqual(whole.tokenIds.slice(0, 2));
+    expect(cut.stats.stoppedBy).toBe('criteria');
+    expect(textOf(cut.events)).not.toBe('');
+
+    let seen = 0;
+    const { job, events } = testJob<GenerationEvent>((event) => event.type === 'token' && ++seen === 3);
+    const several = { ...freshContext(), segments: segments.slice(0, 2) };
+    const restored = await decoder.restore(several, { minNewTokens: 0, isWatched: true }, job);
+    expect(restored.tokenIds).toHaveLength(3); // the second segment is not begun
+    expect(events.filter(({ type }) => type === 'prompt')).toHaveLength(1);
+  });
+
+  test('logits that are not finite are an error, greedy or drawn, and the next question is answered', async () => {
+    const data = new Float32Array(segments[0]!.data.length).fill(Number.NaN);
+    const broken = () => ({ ...freshContext(), segments: [{ ...segments[0]!, data }] });
+    const sampling = { temperature: 1, topK: 0, topP: 1 };
+    for (const size of [SIZE, { ...SIZE, sampling }]) {
+      await expect(ask(broken(), QUESTION, size)).rejects.toMatchObject({
+        code: 'INTERNAL',
+        message: expect.stringContaining('no finite logits'),
+      });
+    }
+    expect((await ask(freshContext())).stats.newTokens).toBeGreaterThan(0);
+  });
+
   test('more new tokens than the window has room for are TOO_LONG', async () => {
     const big = { minNewTokens: 0, maxNewTokens: 1024 };
     await expect(ask(freshContext(), QUESTION, big)).rejects.toMatchObject({
@@ -205,7 +284,7 @@ describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
 
   test('an abort stops between tokens, and the next question is answered', async () => {
     const context = freshContext();
-    const { job, events, controller } = testJob<TextEvent>();
+    const { job, events, controller } = testJob<GenerationEvent>();
     let checks = 0;
     const stopping = {
       ...job,
@@ -220,7 +299,7 @@ describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
       name: 'AbortError',
     });
     expect(checks).toBe(5);
-    expect(events.join('').length).toBeLessThan(60);
+    expect(textOf(events).length).toBeLessThan(60);
     expect((await ask(context)).tokenIds).toEqual((await ask(freshContext())).tokenIds);
   });
 });
@@ -237,8 +316,8 @@ test('WebGPU and wasm give the same answer and the same restoration', async () =
     }
     const context = { ...freshContext(), segments: segments.slice(0, 3) };
     const [a, b] = [
-      await run((job) => gpu.restore(context, undefined, job)),
-      await run((job) => cpu.restore(context, undefined, job)),
+      await run((job) => gpu.restore(context, { minNewTokens: 0 }, job)),
+      await run((job) => cpu.restore(context, { minNewTokens: 0 }, job)),
     ];
     expect(a.text).toBe(b.text);
   } finally {
@@ -263,6 +342,24 @@ describe('resources', () => {
     await decoder.dispose();
     await decoder.dispose();
     expect(live.labels()).toEqual([]);
+  });
+
+  test('greedy tokens are chosen on the GPU: no more than eight bytes come back for one', async () => {
+    live = countLiveBuffers();
+    const decoder = await create('webgpu');
+    const mapped: number[] = [];
+    const { mapAsync } = GPUBuffer.prototype;
+    GPUBuffer.prototype.mapAsync = function (...parameters) {
+      mapped.push(this.size);
+      return mapAsync.apply(this, parameters);
+    };
+    try {
+      const { stats } = await run((job) => decoder.ask(freshContext(), QUESTION, SIZE, job));
+      expect(mapped).toEqual(Array(stats.newTokens + (stats.stoppedBy === 'end' ? 1 : 0)).fill(8));
+    } finally {
+      Object.assign(GPUBuffer.prototype, { mapAsync });
+      await decoder.dispose();
+    }
   });
 
   test('a forgotten context is freed, even while it is prefilled', async () => {

@@ -3,13 +3,14 @@ import { GmsaError } from '../errors.js';
 import { type Job, nextTask } from '../job.js';
 import type { ModelConfig } from '../model-folder/model-config.js';
 import type {
-  AnswerLength,
   ContextRequest,
   ContextSegment,
   DecoderSetup,
+  GenerationEvent,
   GenerationResult,
+  GenerationSettings,
   GenerationStats,
-  TextEvent,
+  RestorationSettings,
 } from '../protocol.js';
 import { normalise } from '../segments/normalise.js';
 import { checkFits } from '../window.js';
@@ -19,13 +20,14 @@ import { Engine } from './engine.js';
 import { type Generated, generate } from './generate.js';
 import type { KeyValueCache } from './key-value-cache.js';
 import { textPieces } from './text-pieces.js';
+import { tokenChooser } from './token-chooser.js';
 import { Tokenizer } from './tokenizer.js';
 import { trimmed } from './trimmed.js';
 
 /** Tokens beyond a segment's own count that its restoration may take. */
 const RESTORE_MARGIN = 16;
 
-type TextJob = Job<TextEvent>;
+type GenerationJob = Job<GenerationEvent>;
 
 export class Decoder {
   readonly #engine: Engine;
@@ -100,19 +102,24 @@ export class Decoder {
   ask(
     context: ContextRequest,
     question: string,
-    length: AnswerLength,
-    job: TextJob,
+    settings: GenerationSettings,
+    job: GenerationJob,
   ): Promise<GenerationResult> {
     return this.#inTurn('answering the question', job.checkpoint, async () => {
       const started = performance.now();
       const promptIds = this.#questionIds(question);
       const segmentTokens = context.segments.map(({ tokens }) => tokens);
+<<<<<<< HEAD
       const others = this.#config.prefixIds.length + promptIds.length + length.maxNewTokens;
       const softTokens = context.segments.reduce((sum, segment) => sum + segment.softTokens, 0);
       checkFits({ segmentTokens, rate: context.rate, softTokens, others }, this.#config);
+=======
+      const others = this.#config.prefixIds.length + promptIds.length + settings.maxNewTokens;
+      checkFits({ segmentTokens, rate: context.rate, others }, this.#config);
+>>>>>>> d14bd9d (Choose greedy tokens on the GPU; sample, penalise, stop and stream as transformers.js does)
 
       return this.#contexts.use(context, job.checkpoint, async (cache, reusedTokens) => {
-        const generated = await this.#write(cache, promptIds, length, job, trimmed);
+        const generated = await this.#writer(promptIds, settings, job, trimmed)(cache, settings.maxNewTokens);
         return result(started, [generated], {
           promptTokens: cache.length - reusedTokens + promptIds.length,
           softTokens: cache.length - this.#config.prefixIds.length,
@@ -126,26 +133,35 @@ export class Decoder {
   /** Writes the text back, one segment after the other. */
   restore(
     context: ContextRequest,
-    maxNewTokens: number | undefined,
-    job: TextJob,
+    settings: RestorationSettings,
+    job: GenerationJob,
   ): Promise<GenerationResult> {
     return this.#inTurn('restoring the text', job.checkpoint, async () => {
       const started = performance.now();
       const promptIds = this.#tokenizer.encode(this.#config.restoreInstruction);
+      const writer = this.#writer(promptIds, settings, job);
       const generated: Generated[] = [];
       let promptTokens = 0;
       for (const segment of context.segments) {
+<<<<<<< HEAD
         const { tokens, softTokens } = segment;
         const most = maxNewTokens ?? tokens + RESTORE_MARGIN;
         const others = this.#config.prefixIds.length + promptIds.length + most;
         checkFits({ segmentTokens: [tokens], rate: context.rate, softTokens, others }, this.#config);
+=======
+        const { tokens } = segment;
+        const maxNewTokens = settings.maxNewTokens ?? tokens + RESTORE_MARGIN;
+        const others = this.#config.prefixIds.length + promptIds.length + maxNewTokens;
+        checkFits({ segmentTokens: [tokens], rate: context.rate, others }, this.#config);
+>>>>>>> d14bd9d (Choose greedy tokens on the GPU; sample, penalise, stop and stream as transformers.js does)
         const cache = await this.#contexts.prefillAlone(segment, job.checkpoint);
         try {
-          generated.push(await this.#write(cache, promptIds, { minNewTokens: 0, maxNewTokens: most }, job));
+          generated.push(await writer(cache, maxNewTokens));
           promptTokens += cache.length + promptIds.length;
         } finally {
           cache.dispose();
         }
+        if (generated.at(-1)!.stoppedBy === 'criteria') break;
       }
       const softTokens = context.segments.reduce((sum, segment) => sum + segment.softTokens, 0);
       return result(started, generated, { promptTokens, softTokens, reusedTokens: 0, reusedContext: false });
@@ -153,7 +169,12 @@ export class Decoder {
   }
 
   /** The original prompt: the text itself in place of its soft tokens. */
-  askFullText(text: string, question: string, length: AnswerLength, job: TextJob): Promise<GenerationResult> {
+  askFullText(
+    text: string,
+    question: string,
+    settings: GenerationSettings,
+    job: GenerationJob,
+  ): Promise<GenerationResult> {
     return this.#inTurn('answering from the full text', job.checkpoint, async () => {
       const started = performance.now();
       const { prefixIds, window } = this.#config;
@@ -162,7 +183,7 @@ export class Decoder {
         ...this.#tokenizer.encode(normalise(text)),
         ...this.#questionIds(question),
       ];
-      const needed = promptIds.length + length.maxNewTokens;
+      const needed = promptIds.length + settings.maxNewTokens;
       if (needed > window) {
         throw new GmsaError(
           'TOO_LONG',
@@ -170,7 +191,12 @@ export class Decoder {
           'Shorten the text, or compress it and ask about the compressed text.',
         );
       }
-      const generated = await this.#write(this.#graph.emptyCache(), promptIds, length, job, trimmed);
+      const generated = await this.#writer(
+        promptIds,
+        settings,
+        job,
+        trimmed,
+      )(this.#graph.emptyCache(), settings.maxNewTokens);
       return result(started, [generated], {
         promptTokens: promptIds.length,
         softTokens: 0,
@@ -208,22 +234,31 @@ export class Decoder {
     );
   }
 
-  async #write(
-    cache: KeyValueCache,
+  /** Generates after the prompt, on top of a cache; what is told to the page goes on from one cache to the next. */
+  #writer(
     promptIds: readonly number[],
-    length: AnswerLength,
-    job: TextJob,
+    settings: RestorationSettings,
+    job: GenerationJob,
     filter: (write: (piece: string) => void) => (piece: string) => void = (write) => write,
-  ): Promise<Generated> {
-    const stream = this.#tokenizer.stream(filter((piece) => job.emit(piece)));
-    const generated = await generate(this.#graph, cache, promptIds, {
-      ...length,
-      endIds: this.#config.endIds,
-      checkpoint: job.checkpoint,
-      onToken: stream.put,
-    });
-    stream.end();
-    return generated;
+  ): (cache: KeyValueCache, maxNewTokens: number) => Promise<Generated> {
+    const choose = tokenChooser(settings);
+    if (settings.isWatched) job.emit({ type: 'prompt', ids: [...promptIds] });
+    return async (cache, maxNewTokens) => {
+      const stream = this.#tokenizer.stream(filter((text) => job.emit({ type: 'text', text })));
+      const generated = await generate(this.#graph, cache, promptIds, {
+        minNewTokens: settings.minNewTokens,
+        maxNewTokens,
+        endIds: this.#config.endIds,
+        choose,
+        checkpoint: job.checkpoint,
+        onToken: (id) => {
+          stream.put(id);
+          return settings.isWatched ? job.request<boolean>({ type: 'token', id }) : false;
+        },
+      });
+      stream.end();
+      return generated;
+    };
   }
 }
 
@@ -238,7 +273,7 @@ function result(
     0,
   );
   const decoding = generated.reduce((sum, { firstTokenAt, endedAt }) => sum + endedAt - firstTokenAt, 0);
-  const stoppedBy = generated.every((one) => one.stoppedBy === 'end') ? 'end' : 'length';
+  const notByEnd = generated.map((one) => one.stoppedBy).filter((stoppedBy) => stoppedBy !== 'end');
   return {
     tokenIds,
     stats: {
@@ -247,7 +282,7 @@ function result(
       msToFirstToken: (generated[0]?.firstTokenAt ?? started) - started,
       msPerToken: steps > 0 ? decoding / steps : 0,
       ms: (generated.at(-1)?.endedAt ?? started) - started,
-      stoppedBy,
+      stoppedBy: notByEnd.at(-1) ?? 'end',
     },
   };
 }

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import type { DecoderGraph, Step } from './decoder-graph.js';
-import { generate, indexOfMaximum } from './generate.js';
+import { generate } from './generate.js';
 import { KeyValueCache } from './key-value-cache.js';
+import { CpuLogits } from './logits.js';
+import { tokenChooser } from './token-chooser.js';
 
 /** A decoder that says `script` token by token, and counts the caches that are alive. */
 function scriptedDecoder(script: number[], failAt = Number.POSITIVE_INFINITY) {
@@ -20,7 +22,7 @@ function scriptedDecoder(script: number[], failAt = Number.POSITIVE_INFINITY) {
       const logits = new Float32Array(10);
       logits[next] = 2;
       logits[1] = 1; // the second choice everywhere
-      return { logits, cache };
+      return { logits: new CpuLogits(logits), cache };
     },
   };
   return { decoder: decoder as DecoderGraph, state };
@@ -30,7 +32,7 @@ const past = new KeyValueCache(new Map(), 5);
 const run = (
   decoder: DecoderGraph,
   maxNewTokens: number,
-  { checkpoint = async () => {}, minNewTokens = 0 } = {},
+  { checkpoint = async () => {}, minNewTokens = 0, stopAt = -1 } = {},
 ) => {
   const seen: number[] = [];
   const options = {
@@ -38,7 +40,11 @@ const run = (
     maxNewTokens,
     endIds: [9, 0],
     checkpoint,
-    onToken: (id: number) => seen.push(id),
+    choose: tokenChooser({}),
+    onToken: (id: number) => {
+      seen.push(id);
+      return id === stopAt;
+    },
   };
   return { seen, generated: generate(decoder, past, [7, 8], options) };
 };
@@ -88,14 +94,18 @@ test('nothing is left alive after an abort or a failed run', async () => {
   expect(broken.state.live).toBe(0);
 });
 
-test('the first of equal maxima wins, NaN never', () => {
-  expect(indexOfMaximum([1, 3, 3, 2])).toBe(1);
-  expect(indexOfMaximum([Number.NaN, -5, -2])).toBe(2);
-  expect(indexOfMaximum([Number.NEGATIVE_INFINITY, -5])).toBe(1);
+test('ends behind the token at which the caller says so', async () => {
+  const { decoder, state } = scriptedDecoder([3, 4, 5, 6]);
+  const { generated } = run(decoder, 64, { stopAt: 4 });
+  expect(await generated).toMatchObject({ tokenIds: [3, 4], stoppedBy: 'criteria' });
+  expect(state.appended).toEqual([[7, 8], [3]]);
+  expect(state.live).toBe(0);
 });
 
-test('logits without a number are an error, not token 0', () => {
-  expect(() => indexOfMaximum([Number.NaN, Number.NaN])).toThrow(
-    expect.objectContaining({ code: 'INTERNAL' }),
-  );
+test('logits without a number are an error, not token 0, greedy or drawn', async () => {
+  const logits = () => new CpuLogits(new Float32Array(4).fill(Number.NaN));
+  const sampling = { temperature: 1, topK: 0, topP: 1 };
+  for (const settings of [{}, { repetitionPenalty: 2 }, { sampling }]) {
+    await expect(tokenChooser(settings)(logits(), [1], [])).rejects.toMatchObject({ code: 'INTERNAL' });
+  }
 });

@@ -1,20 +1,23 @@
-// Worker only. Greedy decoding on top of a kept cache.
-import { notFinite } from '../errors.js';
-import type { AnswerLength } from '../protocol.js';
-import type { Checkpoint, DecoderGraph } from './decoder-graph.js';
+// Worker only. The decoding loop, on top of a kept cache.
+import type { GenerationStats } from '../protocol.js';
+import { type Checkpoint, type DecoderGraph, disposeStep } from './decoder-graph.js';
 import type { KeyValueCache } from './key-value-cache.js';
+import type { TokenChooser } from './token-chooser.js';
 
-export interface GenerateOptions extends AnswerLength {
+export interface GenerateOptions {
+  minNewTokens: number;
+  maxNewTokens: number;
   endIds: readonly number[];
+  choose: TokenChooser;
   /** Runs before every step; throws to stop. */
   checkpoint: Checkpoint;
-  /** Called with each token but the end token. */
-  onToken: (id: number) => void;
+  /** Called with each token but the end token; true stops after it. */
+  onToken: (id: number) => boolean | Promise<boolean>;
 }
 
 export interface Generated {
   tokenIds: number[];
-  stoppedBy: 'end' | 'length';
+  stoppedBy: GenerationStats['stoppedBy'];
   /** `performance.now()` when the first token was known. */
   firstTokenAt: number;
   endedAt: number;
@@ -29,44 +32,30 @@ export async function generate(
   decoder: DecoderGraph,
   past: KeyValueCache,
   promptIds: readonly number[],
-  { minNewTokens, maxNewTokens, endIds, checkpoint, onToken }: GenerateOptions,
+  { minNewTokens, maxNewTokens, endIds, choose, checkpoint, onToken }: GenerateOptions,
 ): Promise<Generated> {
   const tokenIds: number[] = [];
+  const seen = [...promptIds];
   let step = await decoder.appendTokens(past, promptIds, checkpoint);
   try {
-    const firstTokenAt = performance.now();
+    let firstTokenAt: number | undefined;
+    const ended = (stoppedBy: Generated['stoppedBy']): Generated => {
+      const endedAt = performance.now();
+      return { tokenIds, stoppedBy, firstTokenAt: firstTokenAt ?? endedAt, endedAt };
+    };
     for (;;) {
-      if (tokenIds.length < minNewTokens) for (const id of endIds) step.logits[id] = Number.NEGATIVE_INFINITY;
-      const id = indexOfMaximum(step.logits);
-      if (endIds.includes(id))
-        return { tokenIds, stoppedBy: 'end', firstTokenAt, endedAt: performance.now() };
+      const id = await choose(step.logits, seen, tokenIds.length < minNewTokens ? endIds : []);
+      firstTokenAt ??= performance.now();
+      if (endIds.includes(id)) return ended('end');
       tokenIds.push(id);
-      onToken(id);
-      if (tokenIds.length >= maxNewTokens) {
-        return { tokenIds, stoppedBy: 'length', firstTokenAt, endedAt: performance.now() };
-      }
-      const { cache } = step;
-      step = await decoder.appendTokens(cache, [id], checkpoint);
-      cache.dispose();
+      seen.push(id);
+      if (await onToken(id)) return ended('criteria');
+      if (tokenIds.length >= maxNewTokens) return ended('length');
+      const before = step;
+      step = await decoder.appendTokens(before.cache, [id], checkpoint);
+      disposeStep(before);
     }
   } finally {
-    step.cache.dispose();
+    disposeStep(step);
   }
-}
-
-/**
- * The first of equal maxima; NaN never wins.
- * @throws GmsaError `INTERNAL` if there is no number among them
- */
-export function indexOfMaximum(values: ArrayLike<number>): number {
-  let best = -1;
-  let maximum = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < values.length; i += 1) {
-    if (values[i]! > maximum) {
-      maximum = values[i]!;
-      best = i;
-    }
-  }
-  if (best < 0) throw notFinite('The decoder gave no finite logits');
-  return best;
 }

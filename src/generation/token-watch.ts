@@ -1,0 +1,50 @@
+// What a caller's own code sees of the tokens, on the page: functions do not cross to workers, so the decoder tells each
+// token and waits for the word to go on.
+
+/**
+ * Looks at the tokens of the prompt and those generated, `[ids]`, after each one, and says whether to stop there: a
+ * StoppingCriteria of transformers.js, its list, or a function. There are no scores: the logits stay with the decoder.
+ */
+export type StoppingCriterion = (inputIds: number[][], scores: number[][]) => boolean[] | boolean;
+
+/** A streamer of transformers.js, such as TextStreamer. */
+export interface TokenStreamer {
+  /** Gets the prompt's tokens first, then each token, without the end token. Soft tokens have no ids. */
+  put(value: bigint[][]): void;
+  /** Called when the text has ended, not after an abort or an error. */
+  end(): void;
+}
+
+export interface WatchOptions {
+  /** Ends the text behind the token at which one of them says so. Called on the page's thread. */
+  stoppingCriteria?: StoppingCriterion | Iterable<StoppingCriterion>;
+  /** Gets the tokens beside the stream's own text. Called on the page's thread. */
+  streamer?: TokenStreamer;
+}
+
+export const isWatched = ({ stoppingCriteria, streamer }: WatchOptions): boolean =>
+  stoppingCriteria !== undefined || streamer !== undefined;
+
+export interface TokenWatch {
+  onPrompt(ids: readonly number[]): void;
+  /** Whether to stop. */
+  onToken(id: number): boolean;
+  onEnd(): void;
+}
+
+export function watchTokens({ stoppingCriteria = [], streamer }: WatchOptions): TokenWatch {
+  const criteria = typeof stoppingCriteria === 'function' ? [stoppingCriteria] : [...stoppingCriteria];
+  const inputIds: number[] = [];
+  const put = (ids: readonly number[]) => {
+    inputIds.push(...ids);
+    streamer?.put([ids.map(BigInt)]);
+  };
+  return {
+    onPrompt: put,
+    onToken: (id) => {
+      put([id]);
+      return criteria.flatMap((criterion) => criterion([inputIds.slice()], [])).some(Boolean);
+    },
+    onEnd: () => streamer?.end(),
+  };
+}

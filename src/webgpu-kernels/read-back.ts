@@ -1,0 +1,27 @@
+/** How long a device that is being lost takes to say so. */
+const LOSS_MS = 50;
+
+/**
+ * Copies the first bytes of a buffer to the CPU, after all work submitted before.
+ * @param bytes a multiple of 4
+ */
+export async function readBack(device: GPUDevice, buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+  const staging = device.createBuffer({
+    label: 'gmsa read-back',
+    size: bytes,
+    usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+  });
+  try {
+    const commands = device.createCommandEncoder({ label: 'gmsa read-back' });
+    commands.copyBufferToBuffer(buffer, 0, staging, 0, bytes);
+    device.queue.submit([commands.finish()]);
+    await staging.mapAsync(GPUMapMode.READ);
+    return staging.getMappedRange().slice(0);
+  } catch (error) {
+    // WebGPU calls this an AbortError, which to our callers is an abort. Who listens to the loss can name it first.
+    await Promise.race([device.lost, new Promise((resolve) => setTimeout(resolve, LOSS_MS))]);
+    throw new Error(`A result could not be read from the GPU: ${(error as Error).message}`, { cause: error });
+  } finally {
+    staging.destroy();
+  }
+}
