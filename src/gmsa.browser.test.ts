@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import {
   type CompressedContext,
   type CompressProgress,
+  type FidelityProgress,
   Gmsa,
   GmsaError,
   type LoadProgress,
@@ -13,6 +14,17 @@ import { startCompressor } from './workers/start.js';
 
 const QUESTION = 'What does Anna have?';
 const short = { maxNewTokens: 8 };
+
+/** Of two segments, in the fixture's language. */
+const TOY_TEXT =
+  'The brave mouse lives in Cairo. The lazy wolf lives in Quito. The farmer sells black flutes.\n\nThe miller sells ' +
+  'black maps. The singer sells golden books.\n\nThe brave owl eats nuts. The small cat eats bread. The pilot sells ' +
+  'green clocks. The lazy horse eats honey.\n\nThe grey bear eats fish. The small fox lives in Tokyo.\n\nThe small ' +
+  'goat lives in Dublin.';
+/** Log-probabilities of "Anna has a red cat." at rate 4, by the PyTorch model of the same weights (`load_model`). */
+const UNKNOWN = [
+  -21.1832, -13.687, -8.3883, -11.4454, -12.282, -11.1017, -14.1424, -2.1396, -0.0003, -22.9133,
+];
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -181,6 +193,38 @@ describe.each(['wasm', 'webgpu'] as const)('on %s', (device) => {
     expect((await gmsa.ask(context, QUESTION, short).stats).newTokens).toBeLessThanOrEqual(8);
   });
 
+  test('fidelity is what PyTorch gives, for a text that survives and one that does not', async () => {
+    const known = await gmsa.fidelity(gmsa.compress(TOY_TEXT, { rate: 4 }));
+    expect(known.meanLogProbability).toBeCloseTo(-0.00128, 4);
+    const unknown = await gmsa.fidelity(gmsa.compress('Anna has a red cat.', { rate: 4 }));
+    expect(unknown.logProbabilities).toHaveLength(UNKNOWN.length);
+    UNKNOWN.forEach((expected, i) => {
+      expect(Math.abs(unknown.logProbabilities[i]! - expected)).toBeLessThan(5e-3);
+    });
+  });
+
+  test('fidelity gives each token of the text its log-probability, and says how far it is', async () => {
+    const text = longText(20);
+    const context = await gmsa.compress(text);
+    const progress: FidelityProgress[] = [];
+    const fidelity = await gmsa.fidelity(context, { onProgress: (one) => progress.push(one) });
+    expect(fidelity.pieces.join('')).toBe(text);
+    expect(fidelity.logProbabilities).toHaveLength(context.tokens);
+    expect(fidelity.tokenIds).toHaveLength(context.tokens);
+    expect(fidelity.logProbabilities.every((value) => value <= 0)).toBe(true);
+    const sum = fidelity.logProbabilities.reduce((total, value) => total + value, 0);
+    expect(fidelity.meanLogProbability).toBeCloseTo(sum / context.tokens, 5);
+    expect(progress.map(({ segments }) => segments)).toEqual(context.segments.map((_, i) => i + 1));
+    expect(progress.at(-1)).toMatchObject({ tokens: context.tokens, totalTokens: context.tokens });
+
+    const controller = new AbortController();
+    const { signal } = controller;
+    const aborted = gmsa.fidelity(context, { signal, onProgress: () => controller.abort('enough') });
+    await expect(aborted).rejects.toBe('enough');
+    const whole = await gmsa.fidelity(gmsa.compress('Anna has a cat.'));
+    expect(whole.pieces.join('')).toBe('Anna has a cat.');
+  });
+
   test('the text of one token is compressed and asked about', async () => {
     const context = await gmsa.compress('a');
     expect(context).toMatchObject({ tokens: 1, softTokens: 1 });
@@ -303,6 +347,14 @@ describe('bad input', () => {
     });
     // @ts-expect-error a context is an object
     await expect(gmsa.restore(undefined).text()).rejects.toMatchObject({ code: 'BAD_INPUT' });
+  });
+
+  test('fidelity without the text to compare with is BAD_INPUT', async () => {
+    const segments = context.segments.map(({ text: _, ...segment }) => segment);
+    await expect(gmsa.fidelity({ ...context, segments })).rejects.toMatchObject({
+      code: 'BAD_INPUT',
+      message: expect.stringContaining('saved without its text'),
+    });
   });
 
   test('an answer longer than the window is TOO_LONG', async () => {

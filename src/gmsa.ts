@@ -10,6 +10,12 @@ import { compressionTarget, targetOf } from './context/target.js';
 import { type AdapterProbe, chooseRuntime, type Device, type DType, probeAdapter } from './device-choice.js';
 import { GmsaError } from './errors.js';
 import {
+  type Fidelity,
+  FidelityAssembly,
+  type FidelityOptions,
+  scoredSegments,
+} from './generation/fidelity.js';
+import {
   type AskOptions,
   answerSettings,
   type GenerateOptions,
@@ -35,6 +41,7 @@ import {
   type DecoderSetup,
   type GenerationEvent,
   type GenerationResult,
+  type SegmentFidelity,
   type SessionEvent,
   type WasmPaths,
 } from './protocol.js';
@@ -364,6 +371,28 @@ export class Gmsa {
       const settings = restorationSettings(options);
       return (decoder, port, ready) => decoder.restore(this.#request(ready), settings, port);
     });
+  }
+
+  /**
+   * How well a text survives: for each of its tokens the log-probability with which it would be restored, given the
+   * tokens before it in its segment. Takes its turn among the questions.
+   * @throws GmsaError as `ask` does; `BAD_INPUT` for a context that was saved without its text
+   */
+  async fidelity(
+    context: ContextData | Compression,
+    { signal, onProgress }: FidelityOptions = {},
+  ): Promise<Fidelity> {
+    this.#checkAlive();
+    const ready = await unlessAborted(contextOf(context), signal);
+    checkContext(ready, this.#contextModel);
+    const segments = scoredSegments(ready);
+    const assembly = new FidelityAssembly(ready, onProgress);
+    await this.#decoder.run<SegmentFidelity, void>(
+      (decoder, port) => decoder.fidelity(segments, ready.rate, port),
+      (segment) => assembly.add(segment),
+      signal,
+    );
+    return assembly.finish();
   }
 
   /** Answers from the uncompressed text through the same decoder, for comparison. Rejects as `ask` does. */

@@ -11,6 +11,7 @@ export type { SaveOptions } from './context/context-file.js';
 export { ContextStore, type StoredContext } from './context/context-store.js';
 export type { AdapterProbe, Device, DType } from './device-choice.js';
 export { GmsaError, type GmsaErrorCode } from './errors.js';
+export type { Fidelity, FidelityOptions, FidelityProgress } from './generation/fidelity.js';
 export type { AskOptions, GenerateOptions } from './generation/options.js';
 export type { StoppingCriterion, TokenStreamer } from './generation/token-watch.js';
 export {

@@ -37,7 +37,7 @@ export async function runJob<E, R>(
     if (isStopped) return;
     try {
       const reply = onEvent(data.event);
-      if (data.wantsReply) port.postMessage({ reply } satisfies Reply);
+      if (data.wantsReply && !isStopped) port.postMessage({ reply } satisfies Reply);
     } catch (error) {
       stop(error);
     }

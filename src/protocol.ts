@@ -118,6 +118,11 @@ export interface ContextSegment {
   data: SoftTokenData;
 }
 
+/** A segment and what it was made from. */
+export interface ScoredSegment extends ContextSegment {
+  text: string;
+}
+
 export interface ContextRequest {
   /** The same context has the same id; its KV cache is kept under it for a while. */
   contextId: number;
@@ -184,6 +189,15 @@ export interface GenerationSettings {
   isWatched?: boolean;
 }
 
+/** How well one segment survives: what its own tokens would have been restored with. */
+export interface SegmentFidelity {
+  tokenIds: number[];
+  /** What each token stands for; '' before the last of several that make up a character. Joined: the segment's text. */
+  pieces: string[];
+  /** Natural logarithms, at most 0. */
+  logProbabilities: Float32Array<ArrayBuffer>;
+}
+
 /** `maxNewTokens` is per segment; unset: the segment's tokens and some more. */
 export type RestorationSettings = Omit<GenerationSettings, 'maxNewTokens'> & { maxNewTokens?: number };
 
@@ -205,6 +219,8 @@ export interface DecoderApi extends WorkerApi<DecoderSetup> {
     settings: RestorationSettings,
     port: MessagePort,
   ): Promise<GenerationResult>;
+  /** Scores segments against their own texts; each comes as an event, in order. */
+  fidelity(segments: ScoredSegment[], rate: number, port: MessagePort): Promise<void>;
   askFullText(
     text: string,
     question: string,

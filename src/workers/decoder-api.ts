@@ -1,5 +1,5 @@
 // Worker only. What the decoder's worker answers.
-import type { DecoderApi, DecoderSetup, GenerationResult, GenerationEvent } from '../protocol.js';
+import type { DecoderApi, DecoderSetup, GenerationEvent, GenerationResult, SegmentFidelity } from '../protocol.js';
 import { Decoder } from './decoder.js';
 import { serveWorker } from './serve.js';
 
@@ -18,6 +18,10 @@ export function decoderApi(): DecoderApi {
     restore: (context, settings, port) =>
       run<GenerationEvent, GenerationResult>(port, 'restoring the text', (decoder, job) =>
         decoder.restore(context, settings, job),
+      ),
+    fidelity: (segments, rate, port) =>
+      run<SegmentFidelity, void>(port, 'scoring the restoration', (decoder, job) =>
+        decoder.fidelity(segments, rate, job),
       ),
     askFullText: (text, question, settings, port) =>
       run<GenerationEvent, GenerationResult>(port, 'answering from the full text', (decoder, job) =>

@@ -13,7 +13,7 @@ const RUN_POSITIONS = { webgpu: 8192, wasm: 512 };
 
 /** The caller disposes both. */
 export interface Step {
-  /** Of the last position. */
+  /** Of the last position, unless more were asked for. */
   logits: Logits;
   /** Past and the new positions. */
   cache: KeyValueCache;
@@ -26,6 +26,8 @@ export function disposeStep({ logits, cache }: Step): void {
 
 /** Called between two runs; may throw to stop. */
 export type Checkpoint = () => Promise<void>;
+
+const LOGITS_FROM = 'logits_from';
 
 export class DecoderGraph {
   readonly #embed: GraphSession;
@@ -80,6 +82,11 @@ export class DecoderGraph {
     return 2 * layers * keyValueHeads * headDim * (this.#decoder.floatType === 'float16' ? 2 : 4);
   }
 
+  /** Whether a run can give logits of several positions; folders from before that have them of the last one alone. */
+  get hasAllLogits(): boolean {
+    return this.#decoder.hasInput(LOGITS_FROM);
+  }
+
   /** No positions. */
   emptyCache(): KeyValueCache {
     const { keyValueHeads, headDim, layers } = this.#config;
@@ -96,11 +103,18 @@ export class DecoderGraph {
    * @param ids at least one
    */
   async appendTokens(past: KeyValueCache, ids: readonly number[], checkpoint: Checkpoint): Promise<Step> {
-    return this.#append(past, ids.length, checkpoint, async (start, end) => {
-      const part = ids.slice(start, end);
-      const outputs = await this.#embed.run({ input_ids: idTensor([part], part.length) });
-      return outputs.inputs_embeds!;
-    });
+    return this.#append(past, ids.length, checkpoint, (start, end) =>
+      this.#embeddings(ids.slice(start, end)),
+    );
+  }
+
+  /**
+   * Appends tokens in one run, and gives the logits of each of them.
+   * @param past stays the caller's
+   * @param ids at least one; one alone unless `hasAllLogits`
+   */
+  async appendScored(past: KeyValueCache, ids: readonly number[]): Promise<Step> {
+    return this.#run(past, ids.length, await this.#embeddings(ids), 0);
   }
 
   /**
@@ -130,6 +144,10 @@ export class DecoderGraph {
     return cache;
   }
 
+  async #embeddings(ids: readonly number[]): Promise<Tensor> {
+    return (await this.#embed.run({ input_ids: idTensor([ids], ids.length) })).inputs_embeds!;
+  }
+
   async #append(
     past: KeyValueCache,
     positions: number,
@@ -152,13 +170,17 @@ export class DecoderGraph {
     return step!;
   }
 
-  /** Takes `embeddings` over. */
-  async #run(past: KeyValueCache, positions: number, embeddings: Tensor): Promise<Step> {
+  /**
+   * Takes `embeddings` over.
+   * @param logitsFrom first position of the run whose logits are wanted; -1: the last one
+   */
+  async #run(past: KeyValueCache, positions: number, embeddings: Tensor, logitsFrom = -1): Promise<Step> {
     const length = past.length + positions;
     try {
       const outputs = await this.#decoder.run({
         inputs_embeds: embeddings,
         attention_mask: maskTensor([length], length),
+        ...(this.hasAllLogits ? { [LOGITS_FROM]: idTensor([[logitsFrom]], 1).reshape([1]) } : {}),
         ...Object.fromEntries(past.tensors),
       });
       const tensors = cacheNames(this.#config.layers).map(

@@ -7,12 +7,17 @@ import type {
   GenerationEvent,
   GenerationResult,
   GenerationSettings,
+  ScoredSegment,
   SegmentEvent,
+  SegmentFidelity,
 } from '../protocol.js';
 import { fixtureSetup, longText, testJob } from '../testing/fixture.js';
 import { countLiveBuffers, type LiveBuffers } from '../testing/live-buffers.js';
 import { Compressor } from './compressor.js';
 import { Decoder } from './decoder.js';
+import { DecoderGraph, disposeStep } from './decoder-graph.js';
+import { Engine } from './engine.js';
+import { Tokenizer } from './tokenizer.js';
 
 const RATE = 4;
 const SIZE: GenerationSettings = { minNewTokens: 0, maxNewTokens: 12 };
@@ -43,6 +48,39 @@ async function run(
   const { job, events } = testJob<GenerationEvent>();
   const result = await work(job);
   return { ...result, text: textOf(events) };
+}
+
+/** From the last position's logits alone, a run a token, the softmax taken here. */
+async function scoredOneByOne(device: ConcreteDevice, part: SegmentEvent, tokenIds: number[]) {
+  const setup = await fixtureSetup(device);
+  const engine = await Engine.create(device);
+  const graph = await DecoderGraph.create(engine, setup, () => {});
+  const checkpoint = async () => {};
+  const { prefixIds, restoreInstruction } = setup.config;
+  const promptIds = new Tokenizer(setup.tokenizer).encode(restoreInstruction);
+  try {
+    const prefix = await graph.appendTokens(graph.emptyCache(), prefixIds, checkpoint);
+    const context = await graph.appendSoftTokens(prefix.cache, part.data, checkpoint);
+    disposeStep(prefix);
+    let step = await graph.appendTokens(context, promptIds, checkpoint);
+    context.dispose();
+    const scores: number[] = [];
+    for (const id of tokenIds) {
+      const logits = Array.from(await step.logits.values());
+      const maximum = Math.max(...logits);
+      scores.push(
+        logits[id]! - maximum - Math.log(logits.reduce((sum, v) => sum + Math.exp(v - maximum), 0)),
+      );
+      const before = step;
+      step = await graph.appendTokens(before.cache, [id], checkpoint);
+      disposeStep(before);
+    }
+    disposeStep(step);
+    return scores;
+  } finally {
+    await graph.release();
+    engine.dispose();
+  }
 }
 
 describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
@@ -214,8 +252,9 @@ describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
   test('top-k of 1 is greedy', async () => {
     const context = freshContext();
     const sampling = { temperature: 1, topK: 1, topP: 1 };
-    const greedy = await ask(context);
-    expect((await ask(context, QUESTION, { ...SIZE, sampling })).tokenIds).toEqual(greedy.tokenIds);
+    const size = { minNewTokens: 8, maxNewTokens: 8 };
+    const greedy = await ask(context, QUESTION, size);
+    expect((await ask(context, QUESTION, { ...size, sampling })).tokenIds).toEqual(greedy.tokenIds);
   });
 
   test('a high repetition penalty repeats no token', async () => {
@@ -228,7 +267,7 @@ describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
 
   test('who watches sees prompt and tokens, and ends the text', async () => {
     const context = freshContext();
-    const settings = { ...SIZE, isWatched: true };
+    const settings = { minNewTokens: 6, maxNewTokens: 6, isWatched: true };
     const watch = async (stopAfter: number) => {
       let tokens = 0;
       const { job, events } = testJob<GenerationEvent>((event) => {
@@ -248,7 +287,6 @@ describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
     const cut = await watch(2);
     expect(cut.tokenIds).toEqual(whole.tokenIds.slice(0, 2));
     expect(cut.stats.stoppedBy).toBe('criteria');
-    expect(textOf(cut.events)).not.toBe('');
 
     let seen = 0;
     const { job, events } = testJob<GenerationEvent>((event) => event.type === 'token' && ++seen === 3);
@@ -268,7 +306,42 @@ describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
         message: expect.stringContaining('no finite logits'),
       });
     }
-    expect((await ask(freshContext())).stats.newTokens).toBeGreaterThan(0);
+    expect((await ask(freshContext())).tokenIds).toEqual((await ask(freshContext())).tokenIds);
+  });
+
+  test('fidelity is the log-softmax of the logits at each token of the segment, had one by one', async () => {
+    const [part] = segments as [SegmentEvent & { text: string }];
+    const { job, events } = testJob<SegmentFidelity>();
+    await decoder.fidelity([part], RATE, job);
+    const [scored] = events as [SegmentFidelity];
+    expect(scored.tokenIds).toHaveLength(part.tokens);
+    expect(scored.pieces.join('')).toBe(part.text);
+    expect(await scoredOneByOne(device, part, scored.tokenIds)).toSatisfy((expected: number[]) =>
+      expected.every((value, i) => Math.abs(value - scored.logProbabilities[i]!) < 2e-3),
+    );
+  });
+
+  test('the soft tokens of another segment restore this text badly', async () => {
+    const [a, b] = segments as (SegmentEvent & { text: string })[];
+    const meanOf = async (part: ScoredSegment) => {
+      const { job, events } = testJob<SegmentFidelity>();
+      await decoder.fidelity([part], RATE, job);
+      const { logProbabilities } = events[0]!;
+      return logProbabilities.reduce((sum, value) => sum + value, 0) / logProbabilities.length;
+    };
+    const own = await meanOf(a!);
+    const foreign = await meanOf({ ...a!, softTokens: b!.softTokens, data: b!.data });
+    expect(own).toBeLessThanOrEqual(0);
+    expect(own).toBeGreaterThan(foreign + 0.5);
+  });
+
+  test('a segment whose text is another one is BAD_INPUT', async () => {
+    const { job } = testJob<SegmentFidelity>();
+    const other = { ...segments[0]!, text: 'Something else.' };
+    await expect(decoder.fidelity([other], RATE, job)).rejects.toMatchObject({
+      code: 'BAD_INPUT',
+      message: expect.stringContaining('Segment 1'),
+    });
   });
 
   test('more new tokens than the window has room for are TOO_LONG', async () => {

@@ -11,12 +11,15 @@ import type {
   GenerationSettings,
   GenerationStats,
   RestorationSettings,
+  ScoredSegment,
+  SegmentFidelity,
 } from '../protocol.js';
 import { normalise } from '../segments/normalise.js';
 import { checkFits } from '../window.js';
 import { Contexts } from './contexts.js';
 import { type Checkpoint, DecoderGraph } from './decoder-graph.js';
 import { Engine } from './engine.js';
+import { checkTokens, scoreTokens } from './fidelity.js';
 import { type Generated, generate } from './generate.js';
 import type { KeyValueCache } from './key-value-cache.js';
 import { textPieces } from './text-pieces.js';
@@ -109,14 +112,9 @@ export class Decoder {
       const started = performance.now();
       const promptIds = this.#questionIds(question);
       const segmentTokens = context.segments.map(({ tokens }) => tokens);
-<<<<<<< HEAD
-      const others = this.#config.prefixIds.length + promptIds.length + length.maxNewTokens;
+      const others = this.#config.prefixIds.length + promptIds.length + settings.maxNewTokens;
       const softTokens = context.segments.reduce((sum, segment) => sum + segment.softTokens, 0);
       checkFits({ segmentTokens, rate: context.rate, softTokens, others }, this.#config);
-=======
-      const others = this.#config.prefixIds.length + promptIds.length + settings.maxNewTokens;
-      checkFits({ segmentTokens, rate: context.rate, others }, this.#config);
->>>>>>> d14bd9d (Choose greedy tokens on the GPU; sample, penalise, stop and stream as transformers.js does)
 
       return this.#contexts.use(context, job.checkpoint, async (cache, reusedTokens) => {
         const generated = await this.#writer(promptIds, settings, job, trimmed)(cache, settings.maxNewTokens);
@@ -143,17 +141,10 @@ export class Decoder {
       const generated: Generated[] = [];
       let promptTokens = 0;
       for (const segment of context.segments) {
-<<<<<<< HEAD
         const { tokens, softTokens } = segment;
-        const most = maxNewTokens ?? tokens + RESTORE_MARGIN;
-        const others = this.#config.prefixIds.length + promptIds.length + most;
-        checkFits({ segmentTokens: [tokens], rate: context.rate, softTokens, others }, this.#config);
-=======
-        const { tokens } = segment;
         const maxNewTokens = settings.maxNewTokens ?? tokens + RESTORE_MARGIN;
         const others = this.#config.prefixIds.length + promptIds.length + maxNewTokens;
-        checkFits({ segmentTokens: [tokens], rate: context.rate, others }, this.#config);
->>>>>>> d14bd9d (Choose greedy tokens on the GPU; sample, penalise, stop and stream as transformers.js does)
+        checkFits({ segmentTokens: [tokens], rate: context.rate, softTokens, others }, this.#config);
         const cache = await this.#contexts.prefillAlone(segment, job.checkpoint);
         try {
           generated.push(await writer(cache, maxNewTokens));
@@ -165,6 +156,30 @@ export class Decoder {
       }
       const softTokens = context.segments.reduce((sum, segment) => sum + segment.softTokens, 0);
       return result(started, generated, { promptTokens, softTokens, reusedTokens: 0, reusedContext: false });
+    });
+  }
+
+  /** Scores segments against their own texts, one after the other; emits each. */
+  fidelity(segments: readonly ScoredSegment[], rate: number, job: Job<SegmentFidelity>): Promise<void> {
+    return this.#inTurn('scoring the restoration', job.checkpoint, async () => {
+      const promptIds = this.#tokenizer.encode(this.#config.restoreInstruction);
+      for (const [index, segment] of segments.entries()) {
+        const tokenIds: number[] = [];
+        for await (const { ids } of textPieces(segment.text, this.#tokenizer, this.#config, job)) {
+          tokenIds.push(...ids);
+        }
+        const { tokens, softTokens } = segment;
+        checkTokens(index, tokens, tokenIds);
+        const others = this.#config.prefixIds.length + promptIds.length + tokens;
+        checkFits({ segmentTokens: [tokens], rate, softTokens, others }, this.#config);
+        const cache = await this.#contexts.prefillAlone(segment, job.checkpoint);
+        try {
+          const logProbabilities = await scoreTokens(this.#graph, cache, promptIds, tokenIds, job.checkpoint);
+          job.emit({ tokenIds, pieces: this.#tokenizer.pieces(tokenIds), logProbabilities });
+        } finally {
+          cache.dispose();
+        }
+      }
     });
   }
 

@@ -85,6 +85,11 @@ export class GraphSession {
     return new GraphSession(session, engine, floatTypeOf(session));
   }
 
+  /** For inputs that only newer folders' graphs have. */
+  hasInput(name: string): boolean {
+    return this.#session.inputNames.includes(name);
+  }
+
   /** The caller disposes the outputs that stay on the GPU. Inputs stay the caller's. */
   async run(feeds: Record<string, Tensor>): Promise<Record<string, Tensor>> {
     return (await this.#engine.queue.run(() => this.#session.run(feeds))) as Record<string, Tensor>;

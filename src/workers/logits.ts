@@ -3,9 +3,12 @@
 import { notFinite } from '../errors.js';
 import { argmax } from '../webgpu-kernels/argmax/dispatch.js';
 import { type Argmax, argmaxReference } from '../webgpu-kernels/argmax/reference.js';
+import { logProbability } from '../webgpu-kernels/log-probability/dispatch.js';
+import { logProbabilityReference } from '../webgpu-kernels/log-probability/reference.js';
 import { readBack } from '../webgpu-kernels/read-back.js';
 import type { Tensor } from './ort.js';
 
+/** [K,V]; all but `logProbabilities` are for one position, [V]. */
 export interface Logits {
   /**
    * The largest one's id; the lowest of equal ones.
@@ -13,13 +16,19 @@ export interface Logits {
    * @throws GmsaError `INTERNAL` if none is a finite number
    */
   argmax(masked: readonly number[]): Promise<number>;
-  /** All, [V]; the caller's to change. */
+  /**
+   * Log-softmax, for each position at one id: its log-probability.
+   * @param ids [K], one a position
+   * @throws GmsaError `INTERNAL` if a logit is not finite
+   */
+  logProbabilities(ids: readonly number[]): Promise<Float32Array>;
+  /** All; the caller's to change. */
   values(): Promise<Float32Array>;
   /** Twice is harmless. */
   dispose(): void;
 }
 
-/** Takes an output f32 [1,1,V] over. */
+/** Takes an output f32 [1,K,V] over. */
 export function logitsOf(tensor: Tensor, device: GPUDevice | undefined): Logits {
   return device ? new GpuLogits(tensor, device) : new CpuLogits(tensor.data as Float32Array);
 }
@@ -33,6 +42,10 @@ export class CpuLogits implements Logits {
 
   async argmax(masked: readonly number[]): Promise<number> {
     return finiteId(argmaxReference(this.#values, masked));
+  }
+
+  async logProbabilities(ids: readonly number[]): Promise<Float32Array> {
+    return finite(logProbabilityReference(this.#values, ids));
   }
 
   async values(): Promise<Float32Array> {
@@ -56,6 +69,10 @@ class GpuLogits implements Logits {
     return finiteId(await argmax(this.#device, this.#buffer, this.#tensor.size, masked));
   }
 
+  async logProbabilities(ids: readonly number[]): Promise<Float32Array> {
+    return finite(await logProbability(this.#device, this.#buffer, this.#tensor.size / ids.length, ids));
+  }
+
   async values(): Promise<Float32Array> {
     return new Float32Array(await readBack(this.#device, this.#buffer, 4 * this.#tensor.size));
   }
@@ -68,6 +85,11 @@ class GpuLogits implements Logits {
   get #buffer(): GPUBuffer {
     return this.#tensor.gpuBuffer as GPUBuffer;
   }
+}
+
+function finite(values: Float32Array | undefined): Float32Array {
+  if (!values) throw notFinite('The decoder gave logits that are not finite');
+  return values;
 }
 
 function finiteId(best: Argmax): number {

@@ -28,6 +28,20 @@ export class Tokenizer {
       ? ''
       : this.#tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false });
 
+  /** What each token stands for; '' before the last of several that make up a character. Joined: the text. */
+  pieces(ids: readonly number[]): string[] {
+    let written = '';
+    const stream = this.stream((piece) => {
+      written += piece;
+    });
+    return ids.map((id, i) => {
+      written = '';
+      stream.put(id);
+      if (i === ids.length - 1) stream.end();
+      return written;
+    });
+  }
+
   /**
    * Turns token ids into text as they come, never splitting a character that several tokens make up.
    * @param write called with each piece, in order

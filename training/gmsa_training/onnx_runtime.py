@@ -82,6 +82,10 @@ class OnnxRuntime(Runtime):
         self._past_names = [
             value.name for value in self._decoder.get_inputs() if value.name.startswith("past_key_values.")
         ]
+        # Folders from before logits of more than the last position could be had lack the input.
+        inputs = {value.name for value in self._decoder.get_inputs()}
+        last = np.array([-1], np.int64)
+        self._last_logits = {"logits_from": onnxruntime.OrtValue.ortvalue_from_numpy(last)} if "logits_from" in inputs else {}
         self._outputs = ["logits", *(name.replace("past_key_values.", "present.") for name in self._past_names)]
         heads = description["num_key_value_heads"]
         width = description.get("head_dim") or description["hidden_size"] // description["num_attention_heads"]
@@ -120,7 +124,7 @@ class OnnxRuntime(Runtime):
 
         GroupQueryAttention takes the length of a row from the SUM of its mask, writes keys right behind it, and does
         not look beyond, so rows of different lengths can share a batch."""
-        feeds = past | {
+        feeds = past | self._last_logits | {
             "inputs_embeds": onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(embeds)),
             "attention_mask": onnxruntime.OrtValue.ortvalue_from_numpy(_mask(lengths, longest)),
         }

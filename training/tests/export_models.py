@@ -100,8 +100,14 @@ class Graphs:
         mask = np.ones(embeds.shape[:2], np.int64) if mask is None else mask
         return self.sessions[name].run(None, {"inputs_embeds": embeds.astype(self.float), "attention_mask": mask})[0]
 
-    def decode(self, embeds: np.ndarray, past: dict[str, np.ndarray] | None = None, mask: np.ndarray | None = None):
-        """Logits [B, 1, V] and the cache, named as the next step's inputs."""
+    def decode(
+        self,
+        embeds: np.ndarray,
+        past: dict[str, np.ndarray] | None = None,
+        mask: np.ndarray | None = None,
+        logits_from: int = -1,
+    ):
+        """Logits [B, K, V] of the positions from `logits_from` and the cache, named as the next step's inputs."""
         session = self.sessions["decoder_model_merged"]
         if past is None:
             past = {
@@ -111,7 +117,8 @@ class Graphs:
             }
         length = embeds.shape[1] + next(iter(past.values())).shape[2]
         mask = np.ones((len(embeds), length), np.int64) if mask is None else mask
-        logits, *present = session.run(None, {"inputs_embeds": embeds.astype(self.float), "attention_mask": mask, **past})
+        feeds = {"inputs_embeds": embeds.astype(self.float), "attention_mask": mask, "logits_from": np.array([logits_from])}
+        logits, *present = session.run(None, feeds | past)
         names = [value.name.replace("present", "past_key_values") for value in session.get_outputs()[1:]]
         return logits, dict(zip(names, present, strict=True))
 

@@ -73,7 +73,7 @@ def test_inputs_and_outputs_are_those_of_the_format(quantized):
         "encoder_model": ({"inputs_embeds", "attention_mask"}, {"hidden_states"}),
         "lsa": ({"inputs_embeds", "attention_mask"}, {"soft_tokens"}),
         "decoder_model_merged": (
-            {"inputs_embeds", "attention_mask", *(f"past_key_values.{name}" for name in cache)},
+            {"inputs_embeds", "attention_mask", "logits_from", *(f"past_key_values.{name}" for name in cache)},
             {"logits", *(f"present.{name}" for name in cache)},
         ),
     }
@@ -83,7 +83,7 @@ def test_inputs_and_outputs_are_those_of_the_format(quantized):
             assert {value.name for value in graph.input} == inputs
             assert {value.name for value in graph.output} == outputs
             for value in [*graph.input, *graph.output]:
-                integer = value.name in ("input_ids", "attention_mask")
+                integer = value.name in ("input_ids", "attention_mask", "logits_from")
                 wanted = 7 if integer else 1 if value.name == "logits" else float_type
                 assert value.type.tensor_type.elem_type == wanted, (name, suffix, value.name)
 

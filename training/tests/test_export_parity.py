@@ -47,6 +47,16 @@ def test_each_graph_gives_what_its_module_gives(case):
 
 
 @torch.no_grad()
+def test_logits_can_be_had_of_every_position_of_a_run(case):
+    exported, graphs, tolerance = case
+    embeds = graphs.embed([ids_of(exported, TEXT[0])])
+    expected = exported.model.logits(exported.model.decoder(torch.from_numpy(embeds.astype(np.float32))))
+    past = graphs.decode(embeds[:, :5])[1]
+    assert_close(graphs.decode(embeds[:, 5:], past, logits_from=0)[0], expected[:, 5:], tolerance)
+    assert_close(graphs.decode(embeds[:, 5:], past, logits_from=-3)[0], expected[:, -3:], tolerance)
+
+
+@torch.no_grad()
 def test_the_whole_way_gives_the_same_greedy_tokens(case):
     exported, graphs, _ = case
     model = exported.model

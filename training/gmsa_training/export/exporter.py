@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 from gmsa_training.export.builder import ROPE_NAMES, ExportError, build_stack
 from gmsa_training.export.dtypes import SUFFIXES, specialise
 from gmsa_training.export.external_data import DataFiles
-from gmsa_training.export.graphs import GRAPHS, TABLE, embedding_graph, with_last_logits, with_tied_head, without_cache
+from gmsa_training.export.graphs import GRAPHS, TABLE, embedding_graph, with_logits, with_tied_head, without_cache
 from gmsa_training.export.model_folder import write_description, write_manifest
 from gmsa_training.export.weights import Stored, state_to_store, store_stack, store_table
 from gmsa_training.model import GmsaModel
@@ -83,7 +83,7 @@ def _write_graphs(model: GmsaModel, tokenizer: PreTrainedTokenizerFast, onnx_fol
     head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     without_cache(skeletons["encoder_model"], "hidden_states")
     without_cache(skeletons["lsa"], "soft_tokens")
-    with_tied_head(with_last_logits(skeletons["decoder_model_merged"], config.vocab_size, head_size), quantized)
+    with_tied_head(with_logits(skeletons["decoder_model_merged"], config.vocab_size, head_size), quantized)
     skeletons["embed_tokens"] = embedding_graph(skeletons["lsa"], config.hidden_size)
     stored["embed_tokens"] = {}
     dtypes = QUANTIZED_DTYPES if quantized else ("fp32",)

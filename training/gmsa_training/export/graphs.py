@@ -9,6 +9,7 @@ from onnx import ModelProto, TensorProto, helper
 GRAPHS = ("embed_tokens", "encoder_model", "lsa", "decoder_model_merged")
 TABLE = "embed_tokens.weight"
 _LM_HEAD = "lm_head.weight"
+LOGITS_FROM = "logits_from"
 
 
 def _new_like(reference: ModelProto, graph: onnx.GraphProto) -> ModelProto:
@@ -47,19 +48,18 @@ def without_cache(model: ModelProto, output_name: str) -> ModelProto:
     return model
 
 
-def with_last_logits(model: ModelProto, vocabulary: int, head_size: int) -> ModelProto:
-    """Decoder: `logits` [B, 1, V] of the last position instead of the hidden states of all. Logits of every position
-    would cost more than the layers do."""
+def with_logits(model: ModelProto, vocabulary: int, head_size: int) -> ModelProto:
+    """Decoder: `logits` [B, K, V] from position `logits_from` (int64 [1]; -1: the last one) to the end of the run, instead
+    of the hidden states of all. Logits of every position of a prefill would cost more than the layers do."""
     graph = model.graph
-    last, state = helper.make_tensor("last_position", TensorProto.INT64, [1], [-1]), "last_hidden_state"
-    graph.node.extend(
-        [
-            helper.make_node("Constant", [], ["last_position"], name="last_position", value=last),
-            helper.make_node("Gather", ["hidden_states", "last_position"], [state], name=state, axis=1),
-            helper.make_node("MatMul", [state, _LM_HEAD], ["logits"], name="lm_head"),
-        ]
-    )
-    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch_size", 1, vocabulary])
+    for name, value in (("logits_to", 2**31 - 1), ("logits_axis", 1)):
+        constant = helper.make_tensor(name, TensorProto.INT64, [1], [value])
+        graph.node.append(helper.make_node("Constant", [], [name], name=name, value=constant))
+    states, kept = ["hidden_states", LOGITS_FROM, "logits_to", "logits_axis"], "kept_hidden_states"
+    graph.node.append(helper.make_node("Slice", states, [kept], name=kept))
+    graph.node.append(helper.make_node("MatMul", [kept, _LM_HEAD], ["logits"], name="lm_head"))
+    graph.input.append(helper.make_tensor_value_info(LOGITS_FROM, TensorProto.INT64, [1]))
+    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch_size", "kept_length", vocabulary])
     _outputs(model, [logits, *(value for value in graph.output if value.name != "hidden_states")])
     for value in [*graph.input, *graph.output]:
         if value.name.startswith(("past_key_values.", "present.")):
