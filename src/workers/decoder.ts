@@ -9,7 +9,6 @@ import type {
   GenerationEvent,
   GenerationResult,
   GenerationSettings,
-  GenerationStats,
   RestorationSettings,
   ScoredSegment,
   SegmentFidelity,
@@ -22,6 +21,7 @@ import { Engine } from './engine.js';
 import { checkTokens, scoreTokens } from './fidelity.js';
 import { type Generated, generate } from './generate.js';
 import type { KeyValueCache } from './key-value-cache.js';
+import { resultOf } from './result.js';
 import { textPieces } from './text-pieces.js';
 import { tokenChooser } from './token-chooser.js';
 import { Tokenizer } from './tokenizer.js';
@@ -118,7 +118,7 @@ export class Decoder {
 
       return this.#contexts.use(context, job.checkpoint, async (cache, reusedTokens) => {
         const generated = await this.#writer(promptIds, settings, job, trimmed)(cache, settings.maxNewTokens);
-        return result(started, [generated], {
+        return resultOf(started, [generated], {
           promptTokens: cache.length - reusedTokens + promptIds.length,
           softTokens: cache.length - this.#config.prefixIds.length,
           reusedTokens,
@@ -155,7 +155,12 @@ export class Decoder {
         if (generated.at(-1)!.stoppedBy === 'criteria') break;
       }
       const softTokens = context.segments.reduce((sum, segment) => sum + segment.softTokens, 0);
-      return result(started, generated, { promptTokens, softTokens, reusedTokens: 0, reusedContext: false });
+      return resultOf(started, generated, {
+        promptTokens,
+        softTokens,
+        reusedTokens: 0,
+        reusedContext: false,
+      });
     });
   }
 
@@ -212,7 +217,7 @@ export class Decoder {
         job,
         trimmed,
       )(this.#graph.emptyCache(), settings.maxNewTokens);
-      return result(started, [generated], {
+      return resultOf(started, [generated], {
         promptTokens: promptIds.length,
         softTokens: 0,
         reusedTokens: 0,
@@ -275,29 +280,4 @@ export class Decoder {
       return generated;
     };
   }
-}
-
-function result(
-  started: number,
-  generated: readonly Generated[],
-  prompt: Pick<GenerationStats, 'promptTokens' | 'softTokens' | 'reusedTokens' | 'reusedContext'>,
-): GenerationResult {
-  const tokenIds = generated.flatMap((one) => one.tokenIds);
-  const steps = generated.reduce(
-    (sum, { tokenIds: ids, stoppedBy }) => sum + ids.length - (stoppedBy === 'end' ? 0 : 1),
-    0,
-  );
-  const decoding = generated.reduce((sum, { firstTokenAt, endedAt }) => sum + endedAt - firstTokenAt, 0);
-  const notByEnd = generated.map((one) => one.stoppedBy).filter((stoppedBy) => stoppedBy !== 'end');
-  return {
-    tokenIds,
-    stats: {
-      ...prompt,
-      newTokens: tokenIds.length,
-      msToFirstToken: (generated[0]?.firstTokenAt ?? started) - started,
-      msPerToken: steps > 0 ? decoding / steps : 0,
-      ms: (generated.at(-1)?.endedAt ?? started) - started,
-      stoppedBy: notByEnd.at(-1) ?? 'end',
-    },
-  };
 }
