@@ -1,5 +1,11 @@
 // Worker only. What the decoder's worker answers.
-import type { DecoderApi, DecoderSetup, GenerationEvent, GenerationResult, SegmentFidelity } from '../protocol.js';
+import type {
+  DecoderApi,
+  DecoderSetup,
+  GenerationEvent,
+  GenerationResult,
+  SegmentFidelity,
+} from '../protocol.js';
 import { Decoder } from './decoder.js';
 import { serveWorker } from './serve.js';
 
