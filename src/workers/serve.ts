@@ -5,6 +5,9 @@ import { GmsaError, toGmsaError } from '../errors.js';
 import { type Job, serveJob } from '../job.js';
 import type { SessionEvent, WorkerApi } from '../protocol.js';
 
+/** How long an error without an explanation waits for one. */
+const FAILURE_WAIT_MS = 500;
+
 interface Loaded {
   /** Rejects once nothing can be run any more. */
   readonly failure: Promise<never>;
@@ -48,10 +51,22 @@ export function serveWorker<Setup, T extends Loaded>(
       serveJob<E, R>(port, async (job) => {
         if (!loaded) throw new GmsaError('DISPOSED', `The ${name} has been disposed.`, 'Load it again.');
         return work(loaded, job);
-      }).catch((error: unknown) => {
-        throw toGmsaError(error, doing);
+      }).catch(async (error: unknown) => {
+        throw await explained(error, doing, loaded?.failure);
       }),
   };
+}
+
+/** A lost device makes calls fail, sometimes before WebGPU says that it is lost. */
+async function explained(
+  error: unknown,
+  doing: string,
+  failure: Promise<never> | undefined,
+): Promise<unknown> {
+  const known = toGmsaError(error, doing);
+  if (!failure || !(known instanceof GmsaError) || known.code !== 'INTERNAL') return known;
+  const wait = new Promise<undefined>((resolve) => setTimeout(resolve, FAILURE_WAIT_MS));
+  return (await Promise.race([failure.catch((reason: unknown) => reason), wait])) ?? known;
 }
 
 /**
