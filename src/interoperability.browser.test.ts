@@ -48,6 +48,7 @@ async function* decode(prompt: Float32Array): AsyncGenerator<number> {
     const outputs = await decoder.run({
       inputs_embeds: new ort.Tensor('float32', values, [1, positions, hiddenSize]),
       attention_mask: new ort.Tensor('int64', new BigInt64Array(length).fill(1n), [1, length]),
+      logits_from: new ort.Tensor('int64', [-1n], [1]),
       ...cache,
     });
     cache = Object.fromEntries(

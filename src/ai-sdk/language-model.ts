@@ -163,7 +163,7 @@ function unusedSettings(call: LanguageModelV3CallOptions): SharedV3Warning[] {
 }
 
 const finishReason = ({ stoppedBy }: GenerationStats): LanguageModelV3FinishReason => ({
-  unified: stoppedBy === 'end' ? 'stop' : 'length',
+  unified: stoppedBy === 'length' ? 'length' : 'stop',
   raw: stoppedBy,
 });
 

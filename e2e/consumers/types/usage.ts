@@ -58,7 +58,7 @@ same<typeof answer, TextStream>(true);
 same<Awaited<ReturnType<typeof answer.text>>, string>(true);
 for await (const piece of answer) same<typeof piece, string>(true);
 same<Awaited<typeof answer.tokenIds>, number[]>(true);
-same<Awaited<typeof answer.stats>['stoppedBy'], 'end' | 'length'>(true);
+same<Awaited<typeof answer.stats>['stoppedBy'], 'end' | 'length' | 'criteria'>(true);
 gmsa.ask(compression, 'Who?');
 gmsa.restore(compression);
 // @ts-expect-error a text has to be compressed first
