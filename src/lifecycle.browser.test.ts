@@ -36,6 +36,23 @@ describe('a GPU that fails', () => {
   });
   afterEach(() => observed.stop());
 
+  test('a lost device rejects what is under way; the next question prefills the context anew and is answered alike', async () => {
+    const gmsa = await load({ device: 'webgpu', workers: observed.workers });
+    const context = await gmsa.compress(longText(6));
+    const before = await gmsa.ask(context, QUESTION, short).text();
+    const underWay = gmsa.ask(context, QUESTION, long);
+    await firstPiece(underWay);
+    observed.tell('lose the device');
+    await expect(underWay.text()).rejects.toMatchObject({ code: 'DEVICE_LOST' });
+
+    const after = gmsa.ask(context, QUESTION, short);
+    expect(await after.text()).toBe(before);
+    expect((await after.stats).reusedContext).toBe(false);
+    // The compressor's device was lost while nothing was under way: nobody is told, and it works on.
+    expect((await gmsa.compress(longText(6))).segments[0]!.data).toEqual(context.segments[0]!.data);
+    expect(observed.names().toSorted()).toEqual(['compressor', 'compressor', 'decoder', 'decoder']);
+  });
+
   test('out of memory rejects what is under way, and the next call works', async () => {
     const gmsa = await load({ device: 'webgpu', workers: observed.workers });
     const context = await gmsa.compress(longText(4));
