@@ -75,6 +75,9 @@ class _Paragraph:
     text: str
     turns: list[tuple[str, str]]
 
+    def passage(self, titled: bool) -> str:
+        return passage_text({"title": self.title if titled else "", "text": self.text})
+
 
 class ParagraphSource(QuestionSource):
     """SQuAD: questions of a paragraph, among distractors, which are other paragraphs."""
@@ -83,7 +86,7 @@ class ParagraphSource(QuestionSource):
         self.config = config
         paragraphs = [
             _Paragraph(
-                row["title"], row["text"], [(qa["question"].strip(), qa["answers"][0].strip()) for qa in row["qas"] if qa["answers"]]
+                row.get("title") or "", row["text"], [(qa["question"].strip(), qa["answers"][0].strip()) for qa in row["qas"] if qa["answers"]]
             )
             for row in rows
         ]
@@ -137,15 +140,14 @@ class ParagraphSource(QuestionSource):
         draw.shuffle(rest)
         turns: list[tuple[str, str | None]] = [self.paragraphs[own].turns[first], *rest[: self.config.questions_per_context - 1]]
         chosen = self._context(own, wanted, draw)
-        passages = [self.paragraphs[number].text for number in chosen]
+        titled = len(chosen) > 1 and draw.random() < self.config.titled
+        passages = [self.paragraphs[number].passage(titled) for number in chosen]
         unanswerable = [i for i in range(len(turns)) if draw.random() < wanted.unanswerable]
         if unanswerable:
             context = Context(passages)
             for i in unanswerable:
                 turns[i] = self._foreign(own, chosen, context, draw) or turns[i]
             draw.shuffle(turns)
-        if len(chosen) > 1 and draw.random() < self.config.titled:
-            passages = [f"{self.paragraphs[number].title}\n{self.paragraphs[number].text}" for number in chosen]
         return Questions(turns, passages)
 
 

@@ -89,6 +89,26 @@ def test_titles_stand_before_the_passages_of_their_share_of_contexts(tmp_path):
     assert 0.3 < sum(several) / len(several) < 0.7
 
 
+def test_paragraphs_need_no_title(tmp_path):
+    path = tmp_path / "x.train.jsonl"
+    path.write_text('{"text": "Ship 1 sank.", "qas": [{"question": "Which ship sank?", "answers": ["Ship 1"]}]}\n')
+    source = open_questions(path, DataConfig(validation_paragraphs=0, titled=1.0))
+    assert source.draw(random.Random(0), Wanted()) == Questions([("Which ship sank?", "Ship 1")], ["Ship 1 sank."])
+
+
+def test_an_answer_that_only_a_title_holds_is_not_refused(tmp_path):
+    path = tmp_path / "x.train.jsonl"
+    rows = [
+        {"title": "Ship 1", "text": f"It sank in {year}.", "qas": [{"question": f"Which ship sank in {year}?", "answers": ["Ship 1"]}]}
+        for year in (1901, 1902, 1903)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    source = open_questions(path, DataConfig(validation_paragraphs=0, titled=1.0, distractors=[0.0, 1.0]))
+    draw = random.Random(0)
+    titled = [item for item in (source.draw(draw, Wanted(unanswerable=1.0)) for _ in range(50)) if len(item.passages) > 1]
+    assert titled and all(answer == "Ship 1" for item in titled for _, answer in item.turns)
+
+
 def rows(path, config: DataConfig, **changes):
     made = []
     for i in range(10):
