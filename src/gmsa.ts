@@ -1,14 +1,13 @@
 // The facade: owns the two workers and no GPU object.
 
-import { type CachedOptions, type ClearOptions, clearCache, isCached } from './cached-models.js';
+import { checkText } from './check-text.js';
 import { type Compression, contextOf, createCompression } from './compression.js';
 import { type ContextModel, checkContext } from './context/check-context.js';
+import type { CompressOptions, UpdateOptions } from './context/compress-options.js';
 import type { CompressedContext, CompressedSegment, ContextData } from './context/compressed-context.js';
-import { type CompressProgress, ContextAssembly } from './context/context-assembly.js';
+import { ContextAssembly } from './context/context-assembly.js';
 import { openContext } from './context/open-context.js';
 import { compressionTarget, targetOf } from './context/target.js';
-import { type AdapterProbe, chooseRuntime, type Device, type DType, probeAdapter } from './device-choice.js';
-import { GmsaError } from './errors.js';
 import {
   type Fidelity,
   FidelityAssembly,
@@ -22,117 +21,27 @@ import {
   restorationSettings,
 } from './generation/options.js';
 import { watchTokens } from './generation/token-watch.js';
-import type { CacheOption } from './model-folder/file-store.js';
-import { KeptFiles } from './model-folder/kept-files.js';
-import { type ConcreteDType, downloadBytes, GRAPHS } from './model-folder/manifest.js';
-import { type ModelFolder, openModelFolder } from './model-folder/model-folder.js';
-import { modelHash } from './model-folder/model-hash.js';
-import type { DownloadProgress } from './model-folder/progress.js';
-import {
-  type AdapterDescription,
-  COMPRESSOR_GRAPHS,
-  type CompressEvent,
-  type CompressorApi,
-  type CompressorSetup,
-  type ConcreteDevice,
-  type ContextRequest,
-  DECODER_GRAPHS,
-  type DecoderApi,
-  type DecoderSetup,
-  type GenerationEvent,
-  type GenerationResult,
-  type SegmentFidelity,
-  type SessionEvent,
-  type WasmPaths,
+import { type CachedOptions, type ClearOptions, clearCache, isCached } from './loading/cached-models.js';
+import { gone, type LoadedModel, type LoadOptions, load } from './loading/load.js';
+import { type ModelInfo, modelInfo } from './loading/model-info.js';
+import { type Support, type SupportOptions, support } from './loading/support.js';
+import type { ConcreteDType } from './model-folder/manifest.js';
+import type {
+  AdapterDescription,
+  CompressEvent,
+  CompressorApi,
+  CompressorSetup,
+  ConcreteDevice,
+  ContextRequest,
+  DecoderApi,
+  DecoderSetup,
+  GenerationEvent,
+  GenerationResult,
+  SegmentFidelity,
 } from './protocol.js';
-import { isBlank } from './segments/normalise.js';
-import { type Support, type SupportOptions, support } from './support.js';
 import { createTextStream, type TextStream } from './text-stream.js';
 import { unlessAborted } from './unless-aborted.js';
-import { WorkerHost } from './worker-host.js';
-import { startCompressor, startDecoder } from './workers/start.js';
-
-/** Progress of loading: the files, then each session as its creation begins, then ready. */
-export type LoadProgress = DownloadProgress | { status: 'session'; name: string } | { status: 'ready' };
-
-export interface LoadOptions {
-  /** Default 'auto': WebGPU if there is a real GPU, else wasm. */
-  device?: Device;
-  /** Default 'auto': the best that device and model folder have in common. */
-  dtype?: DType;
-  signal?: AbortSignal;
-  onProgress?: (progress: LoadProgress) => void;
-  /**
-   * Memory for KV caches of contexts, which makes a further question about one cheap; those used longest ago are freed
-   * and prefilled again when asked about. In bytes; 0 keeps none. Default: 512 MiB on WebGPU, 384 MiB on wasm.
-   */
-  keyValueBudgetBytes?: number;
-  /**
-   * Where the model's files are kept for the next visit. Default: the Cache API, or memory where there is none; false:
-   * nowhere.
-   */
-  cache?: CacheOption;
-  /** Where ONNX Runtime's wasm is served from; needed only where a bundler did not bring it along. */
-  wasmPaths?: WasmPaths;
-  /**
-   * 'on-demand': loads the decoder alone, enough to ask about saved contexts; the first `compress` brings the encoder's
-   * files and worker, and `onProgress` hears of it. Default 'eager'.
-   */
-  encoder?: 'eager' | 'on-demand';
-  /** How to start the workers, for pages whose bundler or origin cannot start them from this module's URL. */
-  workers?: { compressor?: () => Worker; decoder?: () => Worker };
-}
-
-/** What a model folder says about its model. */
-export interface ModelInfo {
-  readonly name: string;
-  /** SHA-256 over what determines its soft tokens; a context can be asked about only with a model of the same hash. */
-  readonly hash: string;
-  /** Trained compression rates, ascending. */
-  readonly rates: readonly number[];
-  readonly defaultRate: number;
-  /** Longest segment, in tokens. */
-  readonly segmentLength: number;
-  /** Positions of the decoder: soft tokens, question and answer have to fit. */
-  readonly window: number;
-  readonly baseModel: string;
-  readonly licence: string;
-  /** Download of the dtype in use. */
-  readonly bytes: number;
-}
-
-export interface CompressOptions {
-  /** Tokens merged into one soft token; one of the trained rates. Default: the model's own. */
-  rate?: number;
-  /**
-   * Instead of a rate: the most soft tokens that the text may become. It is compressed at the lowest rate that fits;
-   * segments for which that loses most get the next lower rate while the budget lasts. Which ones shows only when all
-   * are encoded, so segments are handed out, and prefilled, at the end.
-   */
-  targetTokens?: number;
-  signal?: AbortSignal;
-  onProgress?: (progress: CompressProgress) => void;
-  /**
-   * Default true: the decoder prefills each segment while the next ones are compressed, so that the first question need
-   * not wait for it. False saves that work for a text that is only stored.
-   */
-  prefill?: boolean;
-}
-
-/** `update` keeps to the context's rate or number of soft tokens. */
-export type UpdateOptions = Omit<CompressOptions, 'rate' | 'targetTokens'>;
-
-interface Parts {
-  compressor: WorkerHost<CompressorSetup, CompressorApi>;
-  decoder: WorkerHost<DecoderSetup, DecoderApi>;
-  folder: ModelFolder;
-  device: ConcreteDevice;
-  dtype: ConcreteDType;
-  adapter: AdapterProbe | undefined;
-}
-
-const gone = () =>
-  new GmsaError('DISPOSED', 'This Gmsa has been disposed.', 'Load the model again with Gmsa.load().');
+import type { WorkerHost } from './worker-host.js';
 
 /** A loaded model. Every method that takes a signal rejects with the signal's reason once it is aborted. */
 export class Gmsa {
@@ -149,26 +58,14 @@ export class Gmsa {
   #lastContextId = 0;
   #disposed: Promise<void> | undefined;
 
-  private constructor({ compressor, decoder, folder, device, dtype, adapter }: Parts) {
-    const { manifest, config } = folder;
-    const { rates, defaultRate, segmentLength, window, baseModel, licence } = config;
+  private constructor({ compressor, decoder, folder, device, dtype, adapter }: LoadedModel) {
     this.#compressor = compressor;
     this.#decoder = decoder;
     this.device = device;
     this.dtype = dtype;
-    const { name } = manifest;
-    this.#contextModel = { name, hash: modelHash(manifest), hiddenSize: config.hiddenSize, rates };
-    this.model = Object.freeze({
-      name,
-      hash: this.#contextModel.hash,
-      rates,
-      defaultRate,
-      segmentLength,
-      window,
-      baseModel,
-      licence,
-      bytes: downloadBytes(manifest, dtype),
-    });
+    this.model = modelInfo(folder, dtype);
+    const { name, hash, rates } = this.model;
+    this.#contextModel = { name, hash, hiddenSize: folder.config.hiddenSize, rates };
     if (device === 'webgpu' && adapter) {
       const { vendor, architecture, description, f16 } = adapter;
       this.adapter = { vendor, architecture, description, f16 };
@@ -182,62 +79,7 @@ export class Gmsa {
    *   `WORKER_CRASHED`
    */
   static async load(url: string | URL, options: LoadOptions = {}): Promise<Gmsa> {
-    const { signal, onProgress, wasmPaths, workers, keyValueBudgetBytes } = options;
-    signal?.throwIfAborted();
-    if (keyValueBudgetBytes !== undefined && !(keyValueBudgetBytes >= 0)) {
-      throw new GmsaError(
-        'BAD_INPUT',
-        `keyValueBudgetBytes is ${keyValueBudgetBytes}.`,
-        'Give a number of bytes, 0 to keep no KV cache, or leave it out.',
-      );
-    }
-    const wanted = { device: options.device ?? 'auto', dtype: options.dtype ?? 'auto' };
-    const [folder, adapter] = await Promise.all([
-      openModelFolder(url, { signal, cache: options.cache }),
-      wanted.device === 'wasm' ? undefined : probeAdapter(),
-    ]);
-    const offered = Object.keys(folder.manifest.dtypes) as ConcreteDType[];
-    const { device, dtype } = chooseRuntime(wanted, adapter, offered);
-
-    const files = new KeptFiles(folder, dtype, onProgress);
-    const setup = { device, config: folder.config, ...(wasmPaths ? { wasmPaths } : {}) };
-    const onSession = ({ name }: SessionEvent) => onProgress?.({ status: 'session', name });
-    const compressor = new WorkerHost<CompressorSetup, CompressorApi>({
-      name: 'compressor',
-      start: workers?.compressor ?? startCompressor,
-      setup: async (stop) => ({ ...setup, ...(await files.get(COMPRESSOR_GRAPHS, stop)) }),
-      onSession,
-    });
-    const decoder = new WorkerHost<DecoderSetup, DecoderApi>({
-      name: 'decoder',
-      start: workers?.decoder ?? startDecoder,
-      setup: async (stop) => ({
-        ...setup,
-        ...(keyValueBudgetBytes === undefined ? {} : { keyValueBudgetBytes }),
-        ...(await files.get(DECODER_GRAPHS, stop)),
-      }),
-      onSession,
-    });
-    const eager = options.encoder !== 'on-demand';
-    const stop = new AbortController();
-    try {
-      // The workers start before the download, so that their scripts load meanwhile.
-      await Promise.all([
-        files.get(
-          eager ? GRAPHS : DECODER_GRAPHS,
-          signal ? AbortSignal.any([signal, stop.signal]) : stop.signal,
-        ),
-        decoder.start(signal),
-        eager && compressor.start(signal),
-      ]);
-      signal?.throwIfAborted();
-    } catch (error) {
-      stop.abort();
-      await Promise.all([compressor.dispose(gone()), decoder.dispose(gone())]);
-      throw error;
-    }
-    onProgress?.({ status: 'ready' });
-    return new Gmsa({ compressor, decoder, folder, device, dtype, adapter });
+    return new Gmsa(await load(url, options));
   }
 
   /**
@@ -272,8 +114,7 @@ export class Gmsa {
    * @param text cut into segments, which are encoded independently
    *
    * Rejects with GmsaError `BAD_INPUT` (nothing but white space; both rate and targetTokens), `BAD_RATE`,
-   *   `TOO_LONG` (before anything is encoded),
-   *   `DEVICE_LOST`, `OUT_OF_MEMORY`, `WORKER_CRASHED`, `DISPOSED`
+   *   `TOO_LONG` (before anything is encoded), `DEVICE_LOST`, `OUT_OF_MEMORY`, `WORKER_CRASHED`, `DISPOSED`
    */
   compress(text: string, options: CompressOptions = {}): Compression {
     return createCompression((push) => this.#compress(text, options, push));
@@ -282,7 +123,8 @@ export class Gmsa {
   /**
    * Compresses a text that has changed: only segments whose content the context does not have are encoded, the others
    * taken over. The result is the same, bit for bit on one device, as that of compressing the new text at the context's
-   * rate (or `targetTokens`, where other segments may then get the lower rate and be encoded again); its `stats` say how many segments were reused. A context of another dtype is compressed afresh.
+   * rate (or `targetTokens`, where other segments may then get the lower rate and be encoded again); its `stats` say how
+   * many segments were reused. A context of another dtype is compressed afresh.
    * @param context stays as it is; it need not hold its text
    *
    * Rejects as `compress` does, and with `OTHER_MODEL` for a context of another model.
@@ -482,16 +324,3 @@ export class Gmsa {
 }
 
 const contextSegment = ({ tokens, softTokens, data }: CompressedSegment) => ({ tokens, softTokens, data });
-
-function checkText(value: unknown, what: 'text' | 'question'): void {
-  if (typeof value !== 'string') {
-    throw new GmsaError('BAD_INPUT', `The ${what} is not a string but ${typeof value}.`, `Give a ${what}.`);
-  }
-  if (isBlank(value)) {
-    throw new GmsaError(
-      'BAD_INPUT',
-      value === '' ? `The ${what} is empty.` : `The ${what} has nothing but white space.`,
-      `Give a ${what} with at least one word.`,
-    );
-  }
-}

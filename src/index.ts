@@ -1,5 +1,5 @@
-export type { CachedOptions, ClearOptions } from './cached-models.js';
 export type { Compression } from './compression.js';
+export type { CompressOptions, UpdateOptions } from './context/compress-options.js';
 export type {
   CompressedContext,
   CompressedSegment,
@@ -9,20 +9,17 @@ export type {
 export type { CompressProgress } from './context/context-assembly.js';
 export type { SaveOptions } from './context/context-file.js';
 export { ContextStore, type StoredContext } from './context/context-store.js';
-export type { AdapterProbe, Device, DType } from './device-choice.js';
 export { GmsaError, type GmsaErrorCode } from './errors.js';
 export type { Fidelity, FidelityOptions, FidelityProgress } from './generation/fidelity.js';
 export type { AskOptions, GenerateOptions } from './generation/options.js';
 export type { StoppingCriterion, TokenStreamer } from './generation/token-watch.js';
-export {
-  type CompressOptions,
-  Gmsa,
-  type LoadOptions,
-  type LoadProgress,
-  type ModelInfo,
-  type UpdateOptions,
-} from './gmsa.js';
-export type { MemoryEstimate } from './memory-estimate.js';
+export { Gmsa } from './gmsa.js';
+export type { CachedOptions, ClearOptions } from './loading/cached-models.js';
+export type { AdapterProbe, Device, DType } from './loading/device-choice.js';
+export type { LoadOptions, LoadProgress } from './loading/load.js';
+export type { MemoryEstimate } from './loading/memory-estimate.js';
+export type { ModelInfo } from './loading/model-info.js';
+export type { Support, SupportOptions, SupportProblem } from './loading/support.js';
 export type { CacheOption } from './model-folder/file-store.js';
 export type { ConcreteDType } from './model-folder/manifest.js';
 export { MemoryModelCache, type ModelCache } from './model-folder/model-cache.js';
@@ -42,6 +39,5 @@ export type {
   WasmFiles,
   WasmPaths,
 } from './protocol.js';
-export type { Support, SupportOptions, SupportProblem } from './support.js';
 export type { TextStream } from './text-stream.js';
 export { crossOriginWorker } from './workers/cross-origin-worker.js';

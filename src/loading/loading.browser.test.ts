@@ -2,9 +2,9 @@
 import asyncifyUrl from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url';
 import jspiUrl from 'onnxruntime-web/ort-wasm-simd-threaded.jspi.wasm?url';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Gmsa, type LoadProgress, MemoryModelCache, type WasmPaths } from './index.js';
-import { CACHE_NAME } from './model-folder/model-cache.js';
-import { FIXTURE_URL, longText } from './testing/fixture.js';
+import { Gmsa, type LoadProgress, MemoryModelCache, type WasmPaths } from '../index.js';
+import { CACHE_NAME } from '../model-folder/model-cache.js';
+import { FIXTURE_URL, longText } from '../testing/fixture.js';
 
 const NOWHERE = 'http://127.0.0.1:1/model/';
 const wasm = { device: 'wasm' } as const;

@@ -1,7 +1,7 @@
 // What a loaded model takes, before anything is downloaded: from the manifest's sizes and the config's shapes.
-import { type ConcreteDType, GRAPHS, type GraphName, type Manifest } from './model-folder/manifest.js';
-import type { ModelConfig } from './model-folder/model-config.js';
-import type { ConcreteDevice } from './protocol.js';
+import { type ConcreteDType, GRAPHS, type GraphName, type Manifest } from '../model-folder/manifest.js';
+import type { ModelConfig } from '../model-folder/model-config.js';
+import type { ConcreteDevice } from '../protocol.js';
 
 /** In bytes. An estimate of what stays allocated; creating the sessions takes more for a moment. */
 export interface MemoryEstimate {

@@ -1,4 +1,12 @@
 // The preflight: what Gmsa.load would run a model on and what stands in its way, before anything is downloaded.
+
+import { GmsaError } from '../errors.js';
+import type { CacheOption } from '../model-folder/file-store.js';
+import { type ConcreteDType, DTYPES, downloadBytes } from '../model-folder/manifest.js';
+import { missingBytes } from '../model-folder/model-files.js';
+import { type ModelFolder, openModelFolder } from '../model-folder/model-folder.js';
+import { type StorageState, storageState, storageWarning } from '../model-folder/storage.js';
+import { type ConcreteDevice, hasJspi } from '../protocol.js';
 import {
   type AdapterProbe,
   chooseRuntime,
@@ -7,14 +15,7 @@ import {
   describeAdapter,
   requestAdapter,
 } from './device-choice.js';
-import { GmsaError } from './errors.js';
 import { estimateMemory, type MemoryEstimate } from './memory-estimate.js';
-import type { CacheOption } from './model-folder/file-store.js';
-import { type ConcreteDType, DTYPES, downloadBytes } from './model-folder/manifest.js';
-import { missingBytes } from './model-folder/model-files.js';
-import { type ModelFolder, openModelFolder } from './model-folder/model-folder.js';
-import { type StorageState, storageState, storageWarning } from './model-folder/storage.js';
-import { type ConcreteDevice, hasJspi } from './protocol.js';
 
 export interface SupportOptions {
   device?: Device;

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { MemoryModelCache } from './model-folder/model-cache.js';
+import { MemoryModelCache } from '../model-folder/model-cache.js';
+import { DATA, GRAPH_NAMES, ToyModelServer } from '../testing/toy-model-server.js';
 import { support } from './support.js';
-import { DATA, GRAPH_NAMES, ToyModelServer } from './testing/toy-model-server.js';
 
 const server = new ToyModelServer();
 beforeAll(() => server.start());

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { ConcreteDType } from '../model-folder/manifest.js';
 import {
   type AdapterProbe,
   chooseRuntime,
@@ -6,7 +7,6 @@ import {
   type DType,
   describeAdapter,
 } from './device-choice.js';
-import type { ConcreteDType } from './model-folder/manifest.js';
 
 const gpu: AdapterProbe = { vendor: 'v', architecture: 'a', description: '', f16: false, software: false };
 const gpuF16 = { ...gpu, f16: true };

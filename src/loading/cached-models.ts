@@ -1,10 +1,11 @@
 // Which models are kept in the browser, and how to let go of them.
+
+import { type CacheOption, FileStore, removeAllModels } from '../model-folder/file-store.js';
+import type { ConcreteDType } from '../model-folder/manifest.js';
+import { missingBytes } from '../model-folder/model-files.js';
+import { folderUrl, openModelFolder } from '../model-folder/model-folder.js';
+import { HASTY, NetworkError } from '../model-folder/retry.js';
 import { chooseRuntime, type Device, type DType, probeAdapter } from './device-choice.js';
-import { type CacheOption, FileStore, removeAllModels } from './model-folder/file-store.js';
-import type { ConcreteDType } from './model-folder/manifest.js';
-import { missingBytes } from './model-folder/model-files.js';
-import { folderUrl, openModelFolder } from './model-folder/model-folder.js';
-import { HASTY, NetworkError } from './model-folder/retry.js';
 
 export interface CachedOptions {
   /** As for `Gmsa.load`: they decide which files it takes. */

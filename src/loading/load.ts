@@ -1,0 +1,126 @@
+// Downloads a model and starts its workers.
+import { GmsaError } from '../errors.js';
+import type { CacheOption } from '../model-folder/file-store.js';
+import { KeptFiles } from '../model-folder/kept-files.js';
+import { type ConcreteDType, GRAPHS } from '../model-folder/manifest.js';
+import { type ModelFolder, openModelFolder } from '../model-folder/model-folder.js';
+import type { DownloadProgress } from '../model-folder/progress.js';
+import {
+  COMPRESSOR_GRAPHS,
+  type CompressorApi,
+  type CompressorSetup,
+  type ConcreteDevice,
+  DECODER_GRAPHS,
+  type DecoderApi,
+  type DecoderSetup,
+  type SessionEvent,
+  type WasmPaths,
+} from '../protocol.js';
+import { WorkerHost } from '../worker-host.js';
+import { startCompressor, startDecoder } from '../workers/start.js';
+import { type AdapterProbe, chooseRuntime, type Device, type DType, probeAdapter } from './device-choice.js';
+
+/** Progress of loading: the files, then each session as its creation begins, then ready. */
+export type LoadProgress = DownloadProgress | { status: 'session'; name: string } | { status: 'ready' };
+
+export interface LoadOptions {
+  /** Default 'auto': WebGPU if there is a real GPU, else wasm. */
+  device?: Device;
+  /** Default 'auto': the best that device and model folder have in common. */
+  dtype?: DType;
+  signal?: AbortSignal;
+  onProgress?: (progress: LoadProgress) => void;
+  /**
+   * Memory for KV caches of contexts, which makes a further question about one cheap; those used longest ago are freed
+   * and prefilled again when asked about. In bytes; 0 keeps none. Default: 512 MiB on WebGPU, 384 MiB on wasm.
+   */
+  keyValueBudgetBytes?: number;
+  /**
+   * Where the model's files are kept for the next visit. Default: the Cache API, or memory where there is none; false:
+   * nowhere.
+   */
+  cache?: CacheOption;
+  /** Where ONNX Runtime's wasm is served from; needed only where a bundler did not bring it along. */
+  wasmPaths?: WasmPaths;
+  /**
+   * 'on-demand': loads the decoder alone, enough to ask about saved contexts; the first `compress` brings the encoder's
+   * files and worker, and `onProgress` hears of it. Default 'eager'.
+   */
+  encoder?: 'eager' | 'on-demand';
+  /** How to start the workers, for pages whose bundler or origin cannot start them from this module's URL. */
+  workers?: { compressor?: () => Worker; decoder?: () => Worker };
+}
+
+/** A model on its device. The caller disposes both hosts. */
+export interface LoadedModel {
+  compressor: WorkerHost<CompressorSetup, CompressorApi>;
+  decoder: WorkerHost<DecoderSetup, DecoderApi>;
+  folder: ModelFolder;
+  device: ConcreteDevice;
+  dtype: ConcreteDType;
+  adapter: AdapterProbe | undefined;
+}
+
+/** What calls reject with once the model is disposed. */
+export const gone = () =>
+  new GmsaError('DISPOSED', 'This Gmsa has been disposed.', 'Load the model again with Gmsa.load().');
+
+/** @throws as `Gmsa.load` does */
+export async function load(url: string | URL, options: LoadOptions): Promise<LoadedModel> {
+  const { signal, onProgress, wasmPaths, workers, keyValueBudgetBytes } = options;
+  signal?.throwIfAborted();
+  if (keyValueBudgetBytes !== undefined && !(keyValueBudgetBytes >= 0)) {
+    throw new GmsaError(
+      'BAD_INPUT',
+      `keyValueBudgetBytes is ${keyValueBudgetBytes}.`,
+      'Give a number of bytes, 0 to keep no KV cache, or leave it out.',
+    );
+  }
+  const wanted = { device: options.device ?? 'auto', dtype: options.dtype ?? 'auto' };
+  const [folder, adapter] = await Promise.all([
+    openModelFolder(url, { signal, cache: options.cache }),
+    wanted.device === 'wasm' ? undefined : probeAdapter(),
+  ]);
+  const offered = Object.keys(folder.manifest.dtypes) as ConcreteDType[];
+  const { device, dtype } = chooseRuntime(wanted, adapter, offered);
+
+  const files = new KeptFiles(folder, dtype, onProgress);
+  const setup = { device, config: folder.config, ...(wasmPaths ? { wasmPaths } : {}) };
+  const onSession = ({ name }: SessionEvent) => onProgress?.({ status: 'session', name });
+  const compressor = new WorkerHost<CompressorSetup, CompressorApi>({
+    name: 'compressor',
+    start: workers?.compressor ?? startCompressor,
+    setup: async (stop) => ({ ...setup, ...(await files.get(COMPRESSOR_GRAPHS, stop)) }),
+    onSession,
+  });
+  const decoder = new WorkerHost<DecoderSetup, DecoderApi>({
+    name: 'decoder',
+    start: workers?.decoder ?? startDecoder,
+    setup: async (stop) => ({
+      ...setup,
+      ...(keyValueBudgetBytes === undefined ? {} : { keyValueBudgetBytes }),
+      ...(await files.get(DECODER_GRAPHS, stop)),
+    }),
+    onSession,
+  });
+  const eager = options.encoder !== 'on-demand';
+  const stop = new AbortController();
+  try {
+    // The workers start before the download, so that their scripts load meanwhile.
+    await Promise.all([
+      files.get(
+        eager ? GRAPHS : DECODER_GRAPHS,
+        signal ? AbortSignal.any([signal, stop.signal]) : stop.signal,
+      ),
+      decoder.start(signal),
+      eager && compressor.start(signal),
+    ]);
+    signal?.throwIfAborted();
+  } catch (error) {
+    stop.abort();
+    await Promise.all([compressor.dispose(gone()), decoder.dispose(gone())]);
+    throw error;
+  }
+  onProgress?.({ status: 'ready' });
+  return { compressor, decoder, folder, device, dtype, adapter };
+}

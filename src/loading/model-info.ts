@@ -1,0 +1,36 @@
+import { type ConcreteDType, downloadBytes } from '../model-folder/manifest.js';
+import type { ModelFolder } from '../model-folder/model-folder.js';
+import { modelHash } from '../model-folder/model-hash.js';
+
+/** What a model folder says about its model. */
+export interface ModelInfo {
+  readonly name: string;
+  /** SHA-256 over what determines its soft tokens; a context can be asked about only with a model of the same hash. */
+  readonly hash: string;
+  /** Trained compression rates, ascending. */
+  readonly rates: readonly number[];
+  readonly defaultRate: number;
+  /** Longest segment, in tokens. */
+  readonly segmentLength: number;
+  /** Positions of the decoder: soft tokens, question and answer have to fit. */
+  readonly window: number;
+  readonly baseModel: string;
+  readonly licence: string;
+  /** Download of the dtype in use. */
+  readonly bytes: number;
+}
+
+export function modelInfo({ manifest, config }: ModelFolder, dtype: ConcreteDType): ModelInfo {
+  const { rates, defaultRate, segmentLength, window, baseModel, licence } = config;
+  return Object.freeze({
+    name: manifest.name,
+    hash: modelHash(manifest),
+    rates,
+    defaultRate,
+    segmentLength,
+    window,
+    baseModel,
+    licence,
+    bytes: downloadBytes(manifest, dtype),
+  });
+}
