@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, expect, test, vi } from 'vitest';
 import { type Deferred, deferred } from './deferred.js';
 import { GmsaError } from './errors.js';
@@ -73,6 +75,9 @@ function makeHost({ loading = async () => {}, hello = async () => {}, setup }: H
     setup: setup ?? (async () => 'files'),
   });
 }
+
+setFlagsFromString('--expose-gc');
+const collectGarbage: () => void = runInNewContext('gc');
 
 const quiet = () => {};
 const work = (host: WorkerHost<string, Api>, signal?: AbortSignal) =>
@@ -258,6 +263,23 @@ test('after dispose calls under way and later ones reject; twice is harmless', a
   expect(workers[0]).toMatchObject({ disposed: true, worker: { terminated: true } });
   await expect(notes(host)).rejects.toBe(gone);
   expect(workers).toHaveLength(1);
+});
+
+test('nothing that a worker was started with outlives it', async () => {
+  let files: WeakRef<object> | undefined;
+  const setup = async () => {
+    const made = {};
+    files = new WeakRef(made);
+    return made as string;
+  };
+  const host = makeHost({ setup });
+  await host.start();
+  await host.dispose(gone);
+  const left = () => {
+    collectGarbage();
+    return files!.deref();
+  };
+  await expect.poll(left).toBeUndefined();
 });
 
 test('a dispose while a release waits ends both', async () => {

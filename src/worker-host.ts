@@ -1,6 +1,6 @@
 // Page side of one worker: starts it when it is needed, sees it end, and starts it anew from the same files. What a
 // worker held is lost with it; the page keeps what matters (files, soft tokens) and sends it again.
-import { wrap } from 'comlink';
+import { releaseProxy, wrap } from 'comlink';
 import './error-transfer.js';
 import { GmsaError, type GmsaErrorCode } from './errors.js';
 import { Fuse } from './fuse.js';
@@ -29,6 +29,8 @@ interface Life<Api> {
   worker: Worker;
   /** comlink's proxy; its calls do not settle once the worker is gone. */
   remote: Api;
+  /** Lets go of those calls: comlink would keep them, and all that waits for them, for as long as the page lives. */
+  forget: () => void;
   /** Blows when the worker is gone. */
   fuse: Fuse;
   ready: Promise<void>;
@@ -37,6 +39,7 @@ interface Life<Api> {
   users: Set<Promise<unknown>>;
   /** Stops what the start waits for. */
   stop: AbortController;
+  ending?: Promise<void>;
 }
 
 export class WorkerHost<Setup, Api extends WorkerApi<Setup>> {
@@ -145,9 +148,11 @@ export class WorkerHost<Setup, Api extends WorkerApi<Setup>> {
         { cause: error },
       );
     }
+    const proxy = wrap<Api>(worker);
     const life: Life<Api> = {
       worker,
-      remote: wrap<Api>(worker) as unknown as Api,
+      remote: proxy as unknown as Api,
+      forget: () => proxy[releaseProxy](),
       fuse: new Fuse(),
       ready: Promise.resolve(),
       isReady: false,
@@ -199,13 +204,19 @@ export class WorkerHost<Setup, Api extends WorkerApi<Setup>> {
     if (this.#life === life) this.#life = undefined;
     life.fuse.blow(error);
     life.stop.abort(error);
+    life.forget();
     life.worker.terminate();
   }
 
   /** Lets the worker release what it holds, then ends it. */
-  async #end(life: Life<Api>, error: GmsaError): Promise<void> {
+  #end(life: Life<Api>, error: GmsaError): Promise<void> {
+    life.ending ??= this.#finish(life, error);
+    return life.ending;
+  }
+
+  async #finish(life: Life<Api>, error: GmsaError): Promise<void> {
     life.fuse.blow(error);
-    if (life.isReady) {
+    if (life.isReady && this.#alive.has(life)) {
       const released = life.remote.dispose().catch(() => {});
       await Promise.race([released, new Promise((resolve) => setTimeout(resolve, RELEASE_WAIT_MS))]);
     }
