@@ -35,9 +35,14 @@ export class GraphSession {
   static async create(engine: Engine, name: GraphName, files: GraphBlobs, options: GraphOptions) {
     const { device } = engine;
     const { keepOnGpu } = options;
-    const model = new Uint8Array(await files.graph.arrayBuffer());
+    const model = await bytesOf(files.graph);
+    // As bytes: from a Blob the JSPI build reads on demand, and on a busy machine every other creation of a session with
+    // real weights then never ends (onnxruntime-web 1.31.0-dev.20260914, Chromium 156).
+    const externalData = await Promise.all(
+      files.data.map(async ({ path, blob }) => ({ path, data: await bytesOf(blob) })),
+    );
     const common: SessionOptions = {
-      externalData: files.data.map(({ path, blob }) => ({ path, data: blob })),
+      externalData,
       logSeverityLevel: 3,
     };
     const session = await engine.queue
@@ -98,6 +103,10 @@ export class GraphSession {
   async release(): Promise<void> {
     await this.#engine.queue.run(() => this.#session.release());
   }
+}
+
+async function bytesOf(blob: Blob): Promise<Uint8Array> {
+  return new Uint8Array(await blob.arrayBuffer());
 }
 
 function locations(keepOnGpu: RegExp, outputs: readonly string[]) {

@@ -1,6 +1,6 @@
 // Worker only. The one ONNX Runtime of a worker, for both devices: the JSPI build where the browser has it (smaller,
-// faster, reads weights from a Blob as it needs them), else the asyncify build. Tensors of one build are not those of the
-// other, so both come from here, and only once loadOrt is done.
+// quicker to load), else the asyncify build. Tensors of one build are not those of the other, so both come from here, and
+// only once loadOrt is done.
 import type * as Ort from 'onnxruntime-web';
 import { hasJspi, type WasmPaths } from '../protocol.js';
 
