@@ -53,22 +53,33 @@ async function abortedAtFirstPiece(
   return runsAfter(atAbort);
 }
 
-test('compress stops within a segment', async () => {
+/** Aborts when the call reports progress for the first time; gives the runs of graphs after that. */
+async function abortedAtFirstProgress(
+  call: (options: { signal: AbortSignal; onProgress: () => void }) => Promise<unknown>,
+): Promise<number> {
   const controller = new AbortController();
   const reason = new Error('enough');
   let atAbort = 0;
-  const compression = gmsa.compress(longText(200), {
-    rate: 8,
-    prefill: false,
-    signal: controller.signal,
-    onProgress: ({ segments }) => {
-      if (segments !== 1) return;
-      controller.abort(reason);
-      atAbort = runs.mock.calls.length;
-    },
-  });
-  await expect(compression).rejects.toBe(reason);
-  expect(await runsAfter(atAbort)).toBeLessThanOrEqual(RUNS_PER_SEGMENT);
+  const onProgress = () => {
+    if (!controller.signal.aborted) atAbort = runs.mock.calls.length;
+    controller.abort(reason);
+  };
+  await expect(call({ signal: controller.signal, onProgress })).rejects.toBe(reason);
+  return runsAfter(atAbort);
+}
+
+test.each<[string, Parameters<typeof abortedAtFirstProgress>[0]]>([
+  ['compress', (options) => gmsa.compress(longText(200), { rate: 8, prefill: false, ...options })],
+  ['update', (options) => gmsa.update(context, longText(200), { prefill: false, ...options })],
+])('%s stops within a segment', async (_, call) => {
+  expect(await abortedAtFirstProgress(call)).toBeLessThanOrEqual(RUNS_PER_SEGMENT);
+});
+
+test('fidelity stops within a run', async () => {
+  const several = await gmsa.compress(longText(100), { prefill: false });
+  expect(several.segments.length).toBeGreaterThan(3);
+  const after = await abortedAtFirstProgress((options) => gmsa.fidelity(several, options));
+  expect(after).toBeLessThanOrEqual(RUNS_PER_TOKEN);
 });
 
 test.each([
@@ -93,6 +104,9 @@ test.each([
   ['ask', (signal: AbortSignal) => gmsa.ask(context, QUESTION, { signal }).text()],
   ['restore', (signal: AbortSignal) => gmsa.restore(context, { signal }).text()],
   ['askFullText', (signal: AbortSignal) => gmsa.askFullText('text', QUESTION, { signal }).text()],
+  ['update', (signal: AbortSignal) => gmsa.update(context, `${TEXT} More.`, { signal })],
+  ['fidelity', (signal: AbortSignal) => gmsa.fidelity(context, { signal })],
+  ['open', (signal: AbortSignal) => gmsa.open(context.toBlob(), { signal })],
   ['countTokens', (signal: AbortSignal) => gmsa.countTokens('text', { signal })],
   ['load', (signal: AbortSignal) => Gmsa.load(FIXTURE_URL, { signal })],
 ])('%s with a signal aborted before does nothing but reject with its reason', async (_, call) => {
