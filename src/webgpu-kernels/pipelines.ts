@@ -1,4 +1,4 @@
-// What all kernels need around them. Pipelines live as long as their device.
+// What kernels are dispatched with. Pipelines live as long as their device.
 
 const pipelines = new WeakMap<GPUDevice, Map<string, Promise<GPUComputePipeline>>>();
 
@@ -20,22 +20,6 @@ export function pipelineOf(
     ofDevice.set(label, pipeline);
   }
   return pipeline;
-}
-
-/** The caller destroys it. */
-export function smallBuffer(
-  device: GPUDevice,
-  label: string,
-  usage: GPUBufferUsageFlags,
-  data: Uint32Array<ArrayBuffer>,
-): GPUBuffer {
-  const buffer = device.createBuffer({
-    label,
-    size: data.byteLength,
-    usage: usage | GPUBufferUsage.COPY_DST,
-  });
-  device.queue.writeBuffer(buffer, 0, data);
-  return buffer;
 }
 
 /** A grid of at least so many workgroups: one dimension has at most 65,535. */

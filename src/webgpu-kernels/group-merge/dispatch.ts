@@ -1,6 +1,7 @@
 // Runs the group merge on a GPUDevice. The caller owns the hidden states and the output; the small buffers for sizes
 // and lengths are made and destroyed here.
-import { grid, pipelineOf, smallBuffer } from '../pipelines.js';
+import { grid, pipelineOf } from '../pipelines.js';
+import { smallBuffer } from '../small-buffer.js';
 import { checkGroupMergeShape, type GroupMergeShape, mergedLength } from './reference.js';
 import { type GroupMergeVariant, groupMergeWgsl, WORKGROUP_SIZE } from './shader.wgsl.js';
 
@@ -53,13 +54,13 @@ export async function groupMerge(
 
   const sizes = smallBuffer(
     device,
-    'gmsa group merge sizes',
+    'group merge sizes',
     GPUBufferUsage.UNIFORM,
     Uint32Array.of(lengths.length, tokens, groups, columns, rate, threads, 0, 0),
   );
   const lengthBuffer = smallBuffer(
     device,
-    'gmsa group merge lengths',
+    'group merge lengths',
     GPUBufferUsage.STORAGE,
     Uint32Array.from(lengths),
   );

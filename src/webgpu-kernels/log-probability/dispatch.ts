@@ -1,10 +1,8 @@
 // Runs the log-probabilities on a GPUDevice. The caller owns the logits; all other buffers are made and destroyed here.
-// Pipelines live as long as their device.
+import { pipelineOf } from '../pipelines.js';
 import { readBack } from '../read-back.js';
 import { smallBuffer } from '../small-buffer.js';
 import { LOG_PROBABILITY_WGSL } from './shader.wgsl.js';
-
-const pipelines = new WeakMap<GPUDevice, Promise<GPUComputePipeline>>();
 
 /**
  * Log-softmax of one entry of each row; eight bytes a row are read back.
@@ -23,7 +21,7 @@ export async function logProbability(
   const rows = targets.length;
   const bytes = 4 * rows * columns;
   if (rows < 1 || logits.size < bytes) throw new RangeError(`logits: ${logits.size} bytes, ${bytes} needed`);
-  const pipeline = await pipelineOf(device);
+  const pipeline = await pipelineOf(device, 'gmsa log-probability', () => LOG_PROBABILITY_WGSL);
   const { UNIFORM, STORAGE, COPY_SRC } = GPUBufferUsage;
   const sizes = smallBuffer(device, 'log-probability sizes', UNIFORM, Uint32Array.of(rows, columns, 0, 0));
   const targetBuffer = smallBuffer(device, 'log-probability targets', STORAGE, Uint32Array.from(targets));
@@ -56,15 +54,4 @@ export async function logProbability(
   } finally {
     for (const buffer of [sizes, targetBuffer, result]) buffer.destroy();
   }
-}
-
-function pipelineOf(device: GPUDevice): Promise<GPUComputePipeline> {
-  let pipeline = pipelines.get(device);
-  if (!pipeline) {
-    const label = 'gmsa log-probability';
-    const module = device.createShaderModule({ label, code: LOG_PROBABILITY_WGSL });
-    pipeline = device.createComputePipelineAsync({ label, layout: 'auto', compute: { module } });
-    pipelines.set(device, pipeline);
-  }
-  return pipeline;
 }

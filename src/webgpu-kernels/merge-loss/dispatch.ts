@@ -2,7 +2,9 @@
 import { bytesPerValue } from '../group-merge/dispatch.js';
 import { checkGroupMergeShape, type GroupMergeShape, mergedLength } from '../group-merge/reference.js';
 import type { GroupMergeVariant } from '../group-merge/shader.wgsl.js';
-import { grid, pipelineOf, smallBuffer } from '../pipelines.js';
+import { grid, pipelineOf } from '../pipelines.js';
+import { readBack } from '../read-back.js';
+import { smallBuffer } from '../small-buffer.js';
 import { lossOf } from './reference.js';
 import { mergeLossWgsl } from './shader.wgsl.js';
 
@@ -28,16 +30,15 @@ export async function mergeLoss(
   }
   const pipeline = await pipelineOf(device, `gmsa merge loss ${variant}`, () => mergeLossWgsl(variant));
 
-  const { UNIFORM, STORAGE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
+  const { UNIFORM, STORAGE, COPY_SRC } = GPUBufferUsage;
   const label = 'gmsa merge loss';
   const sizes = Uint32Array.of(lengths.length, tokens, groups, hiddenSize, rate, rows, 0, 0);
   const buffers = [
-    smallBuffer(device, `${label} sizes`, UNIFORM, sizes),
-    smallBuffer(device, `${label} lengths`, STORAGE, Uint32Array.from(lengths)),
+    smallBuffer(device, 'merge loss sizes', UNIFORM, sizes),
+    smallBuffer(device, 'merge loss lengths', STORAGE, Uint32Array.from(lengths)),
     device.createBuffer({ label: `${label} sums`, size: rows * 8, usage: STORAGE | COPY_SRC }),
-    device.createBuffer({ label: `${label} staging`, size: rows * 8, usage: MAP_READ | COPY_DST }),
   ] as const;
-  const [sizeBuffer, lengthBuffer, sums, staging] = buffers;
+  const [sizeBuffer, lengthBuffer, sums] = buffers;
   try {
     const bindGroup = device.createBindGroup({
       layout: pipeline.getBindGroupLayout(0),
@@ -54,10 +55,8 @@ export async function mergeLoss(
     pass.setBindGroup(0, bindGroup);
     pass.dispatchWorkgroups(...grid(device, rows));
     pass.end();
-    commands.copyBufferToBuffer(sums, 0, staging, 0, rows * 8);
     device.queue.submit([commands.finish()]);
-    await staging.mapAsync(GPUMapMode.READ);
-    const values = new Float32Array(staging.getMappedRange());
+    const values = new Float32Array(await readBack(device, sums, rows * 8));
     return lengths.map((_, segment) => {
       let [within, energy] = [0, 0];
       for (let row = segment * groups; row < (segment + 1) * groups; row += 1) {
