@@ -65,3 +65,15 @@ test('a buffer that is too small is refused', async () => {
   await expect(mergeLoss(device, 'f32', buffer, shape)).rejects.toThrow('hidden states');
   buffer.destroy();
 });
+
+test('a device that is lost meanwhile is an error and not an abort', async () => {
+  const adapter = await navigator.gpu.requestAdapter();
+  const lost = await adapter!.requestDevice();
+  const shape = { lengths: [8], tokens: 8, hiddenSize: 4, rate: 4 };
+  const buffer = lost.createBuffer({ size: 8 * 4 * 4, usage: GPUBufferUsage.STORAGE });
+  const result = mergeLoss(lost, 'f32', buffer, shape);
+  lost.destroy();
+  const error = await result.catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(Error);
+  expect((error as Error).name).not.toBe('AbortError');
+});
