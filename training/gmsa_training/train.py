@@ -138,7 +138,7 @@ class Trainer:
     # --- checkpoints --------------------------------------------------------------------------------------------
 
     def save(self) -> None:
-        """Everything that is needed to go on, replacing the last checkpoint only once it is whole."""
+        """Everything that is needed to go on, replacing the last checkpoint only once it is whole, and packed weights."""
         if not self.accelerator.is_main_process:
             return
         assert self.optimizer is not None and self.averaged is not None and self.masters is not None
@@ -158,6 +158,7 @@ class Trainer:
         torch.save(state, partial)
         os.replace(partial, self.out / "checkpoint.pt")
         self._write_masters()
+        self._save_packed_average()
 
     def _resume(self) -> dict[str, Any] | None:
         path = self.out / "checkpoint.pt"
@@ -169,17 +170,14 @@ class Trainer:
         self.stage_step, self.stage_elapsed = state["stage_step"], state["stage_elapsed"]
         return state
 
-    def save_packed_average(self) -> Path:
+    def _save_packed_average(self) -> None:
         """The averaged weights, as an export takes them."""
-        folder = self.out / "packed"
         self._swap_averaged()
         self._write_masters(torch.float32)
         try:
-            if self.accelerator.is_main_process:
-                save_packed(self.model, folder, self.config.base)
+            save_packed(self.model, self.out / "packed", self.config.base)
         finally:
             self._swap_averaged()
-        return folder
 
     def log(self, **entry: Any) -> None:
         if not self.accelerator.is_main_process:
@@ -208,7 +206,6 @@ class Trainer:
             resumed = None
             self._run_stage(stage)
         self.save()
-        self.save_packed_average()
         if self.accelerator.is_main_process:
             plot_losses(self.out / "metrics.jsonl", self.out / "loss.svg", self.config.name)
 

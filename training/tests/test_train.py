@@ -69,6 +69,15 @@ def test_resuming_restores_masters_average_and_optimiser_exactly(base, data, tmp
     assert all(torch.equal(a["exp_avg_sq"], b["exp_avg_sq"]) for a, b in states)
 
 
+def test_packed_weights_are_saved_with_every_checkpoint_and_change_nothing(base, data, tmp_path):
+    trainer = Trainer(tiny_config(base, dtype="bfloat16"), data, tmp_path)
+    trainer._begin(trainer.config.stages[0], None)
+    before = [weight.clone() for weight in trainer.model.parameters()]
+    trainer.save()
+    assert all(torch.equal(a, b) and a.dtype == b.dtype for a, b in zip(before, trainer.model.parameters()))
+    assert set(load_packed_state(tmp_path / "packed")) == set(packed_state(trainer.model))
+
+
 def test_packed_weights_are_the_average_on_its_grid_and_load_exactly(base, data, tmp_path):
     trainer = Trainer(tiny_config(base, dtype="bfloat16"), data, tmp_path)
     trainer.run()
