@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
+import { SOFTWARE_WEBGPU } from './scripts/lib/software-webgpu.mjs';
 
 // Vitest 5 prints failures with Map.groupBy, which Node 20 lacks: without this a failed test ends in another error.
 // Drop once engines asks for Node 21 or later.
@@ -19,9 +20,6 @@ Map.groupBy ??= <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K)
 /** A full Chromium: Playwright's headless shell has no WebGPU. Unset, Playwright looks for its own download. */
 const executablePath =
   process.env.CHROMIUM_PATH ?? (existsSync('/usr/bin/chromium') ? '/usr/bin/chromium' : undefined);
-
-/** WebGPU on SwiftShader, so that the tests need no GPU and see the same adapter everywhere. */
-const chromiumArguments = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
 
 export default defineConfig({
   test: {
@@ -71,7 +69,7 @@ export default defineConfig({
             provider: playwright({
               launchOptions: {
                 ...(executablePath ? { executablePath } : { channel: 'chromium' }),
-                args: [...chromiumArguments, ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])],
+                args: [...SOFTWARE_WEBGPU, ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])],
               },
             }),
             instances: [{ browser: 'chromium' }],

@@ -1,4 +1,5 @@
 import { defineConfig } from '@playwright/test';
+import { SOFTWARE_WEBGPU } from '../scripts/lib/software-webgpu.mjs';
 
 const PORT = 4173;
 
@@ -25,9 +26,9 @@ export default defineConfig({
   },
   projects: [
     {
-      name: 'webgpu', // on SwiftShader: the same adapter everywhere, and no GPU needed
+      name: 'webgpu',
       testMatch: '*.webgpu.spec.ts',
-      use: browser(['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']),
+      use: browser(SOFTWARE_WEBGPU),
     },
     { name: 'wasm', testMatch: '*.wasm.spec.ts', use: browser([]) },
   ],

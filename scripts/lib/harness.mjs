@@ -7,10 +7,8 @@ import { ensureChromium } from '../ensure-chromium.mjs';
 import { UsageError } from './command-line.mjs';
 import { ensurePages } from './pages.mjs';
 import { ROOT } from './repository.mjs';
+import { SOFTWARE_WEBGPU } from './software-webgpu.mjs';
 import { startStaticServer } from './static-server.mjs';
-
-/** WebGPU on SwiftShader: slow, the same everywhere, without shader-f16. */
-const SOFTWARE_WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
 
 /** WebGPU on a GPU. A headless Chromium on Linux needs to be told to use Vulkan, and hides f16 on NVIDIA there. */
 const HARDWARE_WEBGPU =
