@@ -23,8 +23,7 @@ const startWorkersAnywhere = {
 const bundle = await rolldown({
   input: {
     gmsa: join(dist, 'index.js'),
-    'compressor.worker': join(dist, 'workers/compressor.worker.js'),
-    'decoder.worker': join(dist, 'workers/decoder.worker.js'),
+    'gmsa.worker': join(dist, 'workers/gmsa.worker.js'),
   },
   platform: 'browser',
   external: /^onnxruntime-web\//,
@@ -36,7 +35,7 @@ const { output } = await bundle.write({
   format: 'esm',
   minify: true,
   entryFileNames: '[name].js',
-  chunkFileNames: 'shared-[name].js', // both workers need the tokenizer, and a browser fetches it once
+  chunkFileNames: 'shared-[name].js', // by page and worker: a browser fetches it once
   // A file of its own, from whose address ONNX Runtime finds its wasm and starts its threads.
   paths: (id) => (id.startsWith('onnxruntime-web/') ? `./${runtimeFile(id)}` : id),
 });

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ROOT } from './lib/repository.mjs';
-import { BUDGET_BYTES, measureApart, measureSizes } from './lib/sizes.mjs';
+import { BUDGET_BYTES, describeSizes, measureSizes, totalBytes } from './lib/sizes.mjs';
 import { packLibrary } from './lib/tarball.mjs';
 
 const tarball = packLibrary();
@@ -22,14 +22,9 @@ for (const [name, script, ...args] of [
 }
 rmSync(dirname(tarball.path), { recursive: true });
 
-const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1)} kB`;
-const sizes = measureSizes();
-const total = sizes.reduce((sum, { bytes }) => sum + bytes, 0);
-console.log('JavaScript of dist/browser without ONNX Runtime, gzipped');
-for (const { name, bytes } of sizes) console.log(`  ${name.padEnd(24)} ${kilobytes(bytes)}`);
-console.log(`  ${'all'.padEnd(24)} ${kilobytes(total)} of ${kilobytes(BUDGET_BYTES)}`);
-console.log(`each worker bundled by itself: ${kilobytes(await measureApart())}`);
-if (total > BUDGET_BYTES) failed.push('the size budget');
+const sizes = measureSizes(join(ROOT, 'dist/browser'));
+console.log(describeSizes('dist/browser', sizes));
+if (totalBytes(sizes) > BUDGET_BYTES) failed.push('the size budget');
 
 if (failed.length > 0) console.error(`failed: ${failed.join('; ')}`);
 process.exitCode = failed.length > 0 ? 1 : 0;

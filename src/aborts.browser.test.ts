@@ -19,7 +19,7 @@ let context: CompressedContext;
 const runs = vi.spyOn(GraphSession.prototype, 'run');
 
 beforeAll(async () => {
-  gmsa = await Gmsa.load(FIXTURE_URL, { device: 'wasm', workers: pageWorkers().workers });
+  gmsa = await Gmsa.load(FIXTURE_URL, { device: 'wasm', worker: pageWorkers().worker });
   context = await gmsa.compress(TEXT, { rate: 4 });
 });
 afterAll(async () => {

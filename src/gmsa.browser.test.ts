@@ -10,7 +10,7 @@ import {
   type LoadProgress,
 } from './index.js';
 import { FIXTURE_URL, longText } from './testing/fixture.js';
-import { startCompressor } from './workers/start.js';
+import { startWorker } from './workers/start.js';
 
 const QUESTION = 'What does Anna have?';
 const short = { maxNewTokens: 8 };
@@ -449,10 +449,10 @@ describe('loading', () => {
 
   test('a worker whose script fails is WORKER_CRASHED', async () => {
     const script = URL.createObjectURL(new Blob(['throw new Error("boom")'], { type: 'text/javascript' }));
-    const load = Gmsa.load(FIXTURE_URL, { device: 'wasm', workers: { decoder: () => new Worker(script) } });
+    const load = Gmsa.load(FIXTURE_URL, { device: 'wasm', worker: () => new Worker(script) });
     await expect(load).rejects.toMatchObject({
       code: 'WORKER_CRASHED',
-      message: expect.stringMatching(/decoder.*boom/),
+      message: expect.stringMatching(/(compressor|decoder) worker.*boom/),
     });
   });
 });
@@ -475,24 +475,23 @@ describe('the end', () => {
   });
 
   test('a worker that dies rejects the calls it leaves behind, and the next call starts another', async () => {
-    const workers: Worker[] = [];
+    const compressors: Worker[] = [];
     const gmsa = await Gmsa.load(FIXTURE_URL, {
       device: 'wasm',
-      workers: {
-        compressor: () => {
-          workers.push(startCompressor());
-          return workers.at(-1)!;
-        },
+      worker: (name) => {
+        const worker = startWorker();
+        if (name === 'compressor') compressors.push(worker);
+        return worker;
       },
     });
     const compression = gmsa.compress(longText(150), { rate: 8 });
-    workers[0]!.dispatchEvent(new ErrorEvent('error', { message: 'boom', cancelable: true }));
+    compressors[0]!.dispatchEvent(new ErrorEvent('error', { message: 'boom', cancelable: true }));
     await expect(compression).rejects.toMatchObject({
       code: 'WORKER_CRASHED',
       message: expect.stringContaining('boom'),
     });
     expect((await gmsa.compress('text')).segments).toHaveLength(1);
-    expect(workers).toHaveLength(2);
+    expect(compressors).toHaveLength(2);
     await gmsa.dispose();
   });
 });

@@ -38,6 +38,7 @@ export type {
   SoftTokenData,
   WasmFiles,
   WasmPaths,
+  WorkerName,
 } from './protocol.js';
 export type { TextStream } from './text-stream.js';
 export { crossOriginWorker } from './workers/cross-origin-worker.js';

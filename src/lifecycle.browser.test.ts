@@ -6,7 +6,7 @@ import { countLiveBuffers, type LiveBuffers } from './testing/live-buffers.js';
 import { observedWorkers } from './testing/observed-workers.js';
 import { pageWorkers } from './testing/page-workers.js';
 import { GraphSession } from './workers/graph-session.js';
-import { startDecoder } from './workers/start.js';
+import { startWorker } from './workers/start.js';
 
 const QUESTION = 'What does Anna have?';
 const short = { maxNewTokens: 4 };
@@ -37,7 +37,7 @@ describe('a GPU that fails', () => {
   afterEach(() => observed.stop());
 
   test('a lost device rejects what is under way; the next question prefills the context anew and is answered alike', async () => {
-    const gmsa = await load({ device: 'webgpu', workers: observed.workers });
+    const gmsa = await load({ device: 'webgpu', worker: observed.worker });
     const context = await gmsa.compress(longText(6));
     const before = await gmsa.ask(context, QUESTION, short).text();
     const underWay = gmsa.ask(context, QUESTION, long);
@@ -54,7 +54,7 @@ describe('a GPU that fails', () => {
   });
 
   test('out of memory rejects what is under way, and the next call works', async () => {
-    const gmsa = await load({ device: 'webgpu', workers: observed.workers });
+    const gmsa = await load({ device: 'webgpu', worker: observed.worker });
     const context = await gmsa.compress(longText(4));
     const answer = await gmsa.ask(context, QUESTION, short).text();
     const underWay = gmsa.ask(context, QUESTION, long);
@@ -78,7 +78,7 @@ describe('GPU buffers', () => {
   afterEach(() => live.stop());
 
   test('releaseEncoder frees those of the encoder; contexts are asked about on, and compressing brings it back', async () => {
-    const gmsa = await load({ device: 'webgpu', workers: page.workers });
+    const gmsa = await load({ device: 'webgpu', worker: page.worker });
     const text = longText(6);
     const context = await gmsa.compress(text);
     const answer = await gmsa.ask(context, QUESTION, short).text();
@@ -99,7 +99,7 @@ describe('GPU buffers', () => {
   });
 
   test('dispose while all is under way leaves no GPU buffer; twice is harmless', async () => {
-    const gmsa = await load({ device: 'webgpu', workers: page.workers });
+    const gmsa = await load({ device: 'webgpu', worker: page.worker });
     const context = await gmsa.compress(longText(4));
     const stream = gmsa.ask(context, QUESTION, long);
     await firstPiece(stream);
@@ -133,7 +133,7 @@ describe('the encoder on demand', () => {
       device: 'wasm',
       cache: false,
       encoder: 'on-demand',
-      workers: page.workers,
+      worker: page.worker,
       onProgress: (event) => progress.push(event),
     });
     expect(await gmsa.ask(saved, QUESTION, short).text()).toBe(answer);
@@ -159,7 +159,7 @@ describe('the encoder on demand', () => {
     const gmsa = await load({
       device: 'wasm',
       encoder: 'on-demand',
-      workers: page.workers,
+      worker: page.worker,
       onProgress: (event) => {
         if (event.status === 'session' && event.name === 'encoder_model' && abort) controller.abort('enough');
       },
@@ -173,32 +173,31 @@ describe('the encoder on demand', () => {
 
 describe('a worker that dies', () => {
   test('without a word is noticed, and the next call starts another', async () => {
-    const workers: Worker[] = [];
+    const decoders: Worker[] = [];
     const gmsa = await load({
       device: 'wasm',
-      workers: {
-        decoder: () => {
-          workers.push(startDecoder());
-          return workers.at(-1)!;
-        },
+      worker: (name) => {
+        const worker = startWorker();
+        if (name === 'decoder') decoders.push(worker);
+        return worker;
       },
     });
     const context = await gmsa.compress(longText(4));
     const stream = gmsa.ask(context, QUESTION, { minNewTokens: 800, maxNewTokens: 800 });
     await firstPiece(stream);
     // No event tells of this, nor when the browser ends a worker for its memory.
-    Worker.prototype.terminate.call(workers[0]!);
+    Worker.prototype.terminate.call(decoders[0]!);
     await expect(stream.text()).rejects.toMatchObject({
       code: 'WORKER_CRASHED',
       message: expect.stringContaining('decoder'),
     });
     expect((await gmsa.ask(context, QUESTION, short).stats).reusedContext).toBe(false);
-    expect(workers).toHaveLength(2);
+    expect(decoders).toHaveLength(2);
   });
 
   test('in a trap of ONNX Runtime’s wasm gets WORKER_CRASHED, and the next call starts another', async () => {
     const page = pageWorkers();
-    const gmsa = await load({ device: 'wasm', workers: page.workers });
+    const gmsa = await load({ device: 'wasm', worker: page.worker });
     const trap = new WebAssembly.RuntimeError('memory access out of bounds');
     const run = vi.spyOn(GraphSession.prototype, 'run').mockRejectedValueOnce(trap);
     await expect(gmsa.compress('text')).rejects.toMatchObject({

@@ -228,3 +228,11 @@ export interface DecoderApi extends WorkerApi<DecoderSetup> {
     port: MessagePort,
   ): Promise<GenerationResult>;
 }
+
+/** What the script of both workers answers; in each worker the page calls one of them alone. */
+export interface WorkerApis {
+  compressor: CompressorApi;
+  decoder: DecoderApi;
+}
+
+export type WorkerName = keyof WorkerApis;

@@ -68,7 +68,7 @@ describe.each(['wasm', 'webgpu'] as const)('on %s', (device) => {
         playRounds(
           `${device} in the page`,
           rounds,
-          () => ({ device, workers: pageWorkers().workers }),
+          () => ({ device, worker: pageWorkers().worker }),
           () => {
             expect(live.labels()).toEqual([]);
             live.devices.length = 0;

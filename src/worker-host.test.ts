@@ -48,7 +48,7 @@ class TestWorker {
       note: async (value) => void this.noted.push(value),
       notes: (port) => serveJob<never, number[]>(port, async () => this.noted),
     };
-    this.worker = new FakeWorker(api);
+    this.worker = new FakeWorker({ decoder: api });
   }
 }
 
@@ -192,7 +192,7 @@ test('a worker that cannot be made is the call’s failure', async () => {
   await expect(host.start()).rejects.toMatchObject({
     code: 'UNSUPPORTED',
     message: expect.stringContaining('another origin'),
-    fix: expect.stringContaining('workers'),
+    fix: expect.stringContaining('option worker'),
   });
 });
 

@@ -1,11 +1,11 @@
 // Page side of one worker: starts it when it is needed, sees it end, and starts it anew from the same files. What a
 // worker held is lost with it; the page keeps what matters (files, soft tokens) and sends it again.
-import { releaseProxy, wrap } from 'comlink';
+import { type Remote, releaseProxy, wrap } from 'comlink';
 import './error-transfer.js';
 import { GmsaError, type GmsaErrorCode } from './errors.js';
 import { Fuse } from './fuse.js';
 import { runJob } from './job.js';
-import type { SessionEvent, WorkerApi } from './protocol.js';
+import type { SessionEvent, WorkerApi, WorkerName } from './protocol.js';
 import { unlessAborted } from './unless-aborted.js';
 
 /** How long the end of a worker waits for it to release what it holds. */
@@ -16,9 +16,10 @@ const HELLO_WAIT_MS = 60_000;
 const ENDING: readonly GmsaErrorCode[] = ['DEVICE_LOST', 'OUT_OF_MEMORY', 'WORKER_CRASHED'];
 
 export interface HostOptions<Setup> {
-  name: 'compressor' | 'decoder';
+  /** Which of the worker's interfaces is meant. */
+  name: WorkerName;
   /** Makes a fresh worker, which the host takes over. */
-  start: () => Worker;
+  start: (name: WorkerName) => Worker;
   /** What the worker loads. Called at every start: it is to keep what it downloads. */
   setup: (signal: AbortSignal) => Promise<Setup>;
   onSession?: (event: SessionEvent) => void;
@@ -139,16 +140,16 @@ export class WorkerHost<Setup, Api extends WorkerApi<Setup>> {
     const { name, start } = this.#options;
     let worker: Worker;
     try {
-      worker = start();
+      worker = start(name);
     } catch (error) {
       throw new GmsaError(
         'UNSUPPORTED',
         `The ${name} worker could not be started: ${error instanceof Error ? error.message : error}`,
-        'Start it yourself (option workers), from a script of the page’s own origin that its CSP allows (worker-src).',
+        'Start it yourself (option worker), from a script of the page’s own origin that its CSP allows (worker-src).',
         { cause: error },
       );
     }
-    const proxy = wrap<Api>(worker);
+    const proxy = wrap<Record<WorkerName, Api>>(worker)[name] as unknown as Remote<Api>;
     const life: Life<Api> = {
       worker,
       remote: proxy as unknown as Api,

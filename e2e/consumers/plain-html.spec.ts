@@ -26,7 +26,7 @@ async function countThreads(page: Page): Promise<string[]> {
   page.on('console', (message) => {
     if (message.text() === 'a thread starts') threads.push(message.text());
   });
-  await page.route('**/decoder.worker.js', async (route) => {
+  await page.route('**/gmsa.worker.js', async (route) => {
     const response = await route.fetch();
     const watch = `Object.defineProperty(navigator, 'hardwareConcurrency', { value: 4 });
       self.Worker = class extends Worker { constructor(...a) { super(...a); console.log('a thread starts'); } };`;
@@ -91,15 +91,12 @@ test('the library may come from another origin, under a policy that names it', a
   }
 });
 
-test('workers and wasm may be served from wherever the page says', async ({ page }) => {
+test('worker and wasm may be served from wherever the page says', async ({ page }) => {
   const moved = changed('moved', (script) =>
     script.replace(
       'Gmsa.load(model, {',
       `Gmsa.load(model, {
-        workers: {
-          compressor: () => new Worker('/workers/compress.js', { type: 'module' }),
-          decoder: () => new Worker('/workers/decode.js', { type: 'module' }),
-        },
+        worker: (name) => new Worker('/workers/library.js#' + name, { type: 'module' }),
         wasmPaths: { wasm: '/wasm/onnxruntime.wasm', jspi: { wasm: '/wasm/onnxruntime-jspi.wasm' } },`,
     ),
   );
@@ -111,8 +108,7 @@ test('workers and wasm may be served from wherever the page says', async ({ page
     cpSync(join(moved, 'gmsa-web', from), join(moved, to));
     renameSync(join(moved, 'gmsa-web', from), join(moved, 'gmsa-web', `no-more-${from}`));
   };
-  move('compressor.worker.js', 'workers/compress.js');
-  move('decoder.worker.js', 'workers/decode.js');
+  move('gmsa.worker.js', 'workers/library.js');
   move('ort-wasm-simd-threaded.asyncify.wasm', 'wasm/onnxruntime.wasm');
   move('ort-wasm-simd-threaded.jspi.wasm', 'wasm/onnxruntime-jspi.wasm');
   const server = await serve(moved);

@@ -1,31 +1,56 @@
+// What the library adds to a page: facade and worker, minified and gzipped, ONNX Runtime not counted.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { rolldown } from 'rolldown';
-import { ROOT } from './repository.mjs';
 
-/** For the facade and both workers together, minified and gzipped; ONNX Runtime not counted. */
 export const BUDGET_BYTES = 60_000;
 
-/** @returns {{ name: string, bytes: number }[]} of dist/browser, which `npm run build` made */
-export function measureSizes() {
-  const folder = join(ROOT, 'dist/browser');
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.js'))
-    .map((name) => ({ name, bytes: gzipSync(readFileSync(join(folder, name))).length }));
-}
+/** Something that each part of the library says, which no minifier takes away. */
+const SAID_BY = {
+  'the facade': 'Load the model again with Gmsa.load()',
+  'the compressor': 'compressing the text',
+  'the decoder': 'answering the question',
+  'the tokenizer': 'ByteLevel',
+};
 
 /**
- * The same for bundlers that build each worker by itself, as Vite does: what they share is then there more than once.
- * @returns {Promise<number>}
+ * The JavaScript in a folder that a bundler made. Of a whole app, so the app's own code counts too.
+ * @param {string} folder
+ * @returns {{ name: string, bytes: number }[]}
+ * @throws Error if a part of the library is not among what is counted
  */
-export async function measureApart() {
-  let bytes = 0;
-  for (const entry of ['index.js', 'workers/compressor.worker.js', 'workers/decoder.worker.js']) {
-    const input = join(ROOT, 'dist', entry);
-    const bundle = await rolldown({ input, platform: 'browser', external: /^onnxruntime-/ });
-    const { output } = await bundle.generate({ minify: true });
-    bytes += output.reduce((sum, { code }) => sum + gzipSync(code ?? '').length, 0);
+export function measureSizes(folder) {
+  const files = readdirSync(folder, { recursive: true })
+    .filter((name) => /\.m?js$/.test(name))
+    .map((name) => ({ name, code: readFileSync(join(folder, name), 'utf8') }));
+  const counted = files.filter(({ code }) => !isRuntime(code));
+  for (const [part, saying] of Object.entries(SAID_BY)) {
+    if (!counted.some(({ code }) => code.includes(saying)))
+      throw new Error(`${folder}: ${part} is in no file that is counted`);
   }
-  return bytes;
+  return counted.map(({ name, code }) => ({ name, bytes: gzipSync(code).length }));
+}
+
+/** ONNX Runtime's code names its wasm; a bundler's chunk that has it may hold nothing of ours. */
+function isRuntime(code) {
+  return (
+    code.includes('ort-wasm-simd-threaded') && !Object.values(SAID_BY).some((said) => code.includes(said))
+  );
+}
+
+/** @param {{ bytes: number }[]} sizes */
+export const totalBytes = (sizes) => sizes.reduce((sum, { bytes }) => sum + bytes, 0);
+
+/**
+ * Each file, their sum, and the budget.
+ * @param {string} title
+ * @param {{ name: string, bytes: number }[]} sizes
+ */
+export function describeSizes(title, sizes) {
+  const line = (name, bytes) => `  ${name.padEnd(36)} ${(bytes / 1000).toFixed(1).padStart(5)} kB`;
+  return [
+    `${title}, gzipped without ONNX Runtime`,
+    ...sizes.map(({ name, bytes }) => line(name, bytes)),
+    `${line('all', totalBytes(sizes))} of ${BUDGET_BYTES / 1000}`,
+  ].join('\n');
 }

@@ -2,9 +2,9 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { cdp } from 'vitest/browser';
-import { ContextStore, Gmsa } from '../index.js';
+import { ContextStore, Gmsa, type WorkerName } from '../index.js';
 import { FIXTURE_URL, longText } from '../testing/fixture.js';
-import { startCompressor } from '../workers/start.js';
+import { startWorker } from '../workers/start.js';
 import { CompressedContext } from './compressed-context.js';
 
 const QUESTION = 'What does Anna have?';
@@ -24,17 +24,17 @@ test('a saved context answers and is written back after a reload, without text a
   const answer = await gmsa.ask(context, QUESTION, short).text();
   const restored = await gmsa.restore(context, short).text();
 
-  const compressor = vi.fn(startCompressor);
+  const worker = vi.fn<(name: WorkerName) => Worker>(startWorker);
   const reloaded = await Gmsa.load(FIXTURE_URL, {
     device: 'wasm',
     encoder: 'on-demand',
-    workers: { compressor },
+    worker,
   });
   const opened = await reloaded.open(file);
   expect(opened.segments.every(({ text }) => text === undefined)).toBe(true);
   expect(await reloaded.ask(opened, QUESTION, short).text()).toBe(answer);
   expect(await reloaded.restore(opened, short).text()).toBe(restored);
-  expect(compressor).not.toHaveBeenCalled();
+  expect(worker.mock.calls).toEqual([['decoder']]);
   await reloaded.dispose();
 });
 

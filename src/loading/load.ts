@@ -15,9 +15,10 @@ import {
   type DecoderSetup,
   type SessionEvent,
   type WasmPaths,
+  type WorkerName,
 } from '../protocol.js';
 import { WorkerHost } from '../worker-host.js';
-import { startCompressor, startDecoder } from '../workers/start.js';
+import { startWorker } from '../workers/start.js';
 import { type AdapterProbe, chooseRuntime, type Device, type DType, probeAdapter } from './device-choice.js';
 
 /** Progress of loading: the files, then each session as its creation begins, then ready. */
@@ -47,8 +48,11 @@ export interface LoadOptions {
    * files and worker, and `onProgress` hears of it. Default 'eager'.
    */
   encoder?: 'eager' | 'on-demand';
-  /** How to start the workers, for pages whose bundler or origin cannot start them from this module's URL. */
-  workers?: { compressor?: () => Worker; decoder?: () => Worker };
+  /**
+   * How to start a worker, for pages whose bundler or origin cannot do it from this module's URL: a new one of
+   * `gmsa-web/worker` at each call. Both workers run that script; `name` says which one it will be.
+   */
+  worker?: (name: WorkerName) => Worker;
 }
 
 /** A model on its device. The caller disposes both hosts. */
@@ -67,7 +71,7 @@ export const gone = () =>
 
 /** @throws as `Gmsa.load` does */
 export async function load(url: string | URL, options: LoadOptions): Promise<LoadedModel> {
-  const { signal, onProgress, wasmPaths, workers, keyValueBudgetBytes } = options;
+  const { signal, onProgress, wasmPaths, worker: start = startWorker, keyValueBudgetBytes } = options;
   signal?.throwIfAborted();
   if (keyValueBudgetBytes !== undefined && !(keyValueBudgetBytes >= 0)) {
     throw new GmsaError(
@@ -89,13 +93,13 @@ export async function load(url: string | URL, options: LoadOptions): Promise<Loa
   const onSession = ({ name }: SessionEvent) => onProgress?.({ status: 'session', name });
   const compressor = new WorkerHost<CompressorSetup, CompressorApi>({
     name: 'compressor',
-    start: workers?.compressor ?? startCompressor,
+    start,
     setup: async (stop) => ({ ...setup, ...(await files.get(COMPRESSOR_GRAPHS, stop)) }),
     onSession,
   });
   const decoder = new WorkerHost<DecoderSetup, DecoderApi>({
     name: 'decoder',
-    start: workers?.decoder ?? startDecoder,
+    start,
     setup: async (stop) => ({
       ...setup,
       ...(keyValueBudgetBytes === undefined ? {} : { keyValueBudgetBytes }),

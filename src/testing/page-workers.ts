@@ -1,4 +1,5 @@
 // For browser tests: the two workers in the page itself. Real workers have globals of their own, out of a test's reach.
+import type { WorkerName } from '../protocol.js';
 import { compressorApi } from '../workers/compressor-api.js';
 import { decoderApi } from '../workers/decoder-api.js';
 import { OrtQueue } from '../workers/ort-queue.js';
@@ -15,19 +16,18 @@ OrtQueue.prototype.run = function <T>(task: () => Promise<T>): Promise<T> {
   }) as Promise<T>;
 };
 
-/** Workers in the order of their starts, and functions for the option `workers`. */
+/** Workers in the order of their starts, and a function for the option `worker`. */
 export function pageWorkers() {
-  const started: { name: 'compressor' | 'decoder'; worker: FakeWorker }[] = [];
-  const starter = (name: 'compressor' | 'decoder', make: typeof compressorApi | typeof decoderApi) => () => {
-    const api = make();
-    // The end of a real worker takes its device along.
-    const worker = new FakeWorker(api, () => void api.dispose());
-    started.push({ name, worker });
-    return worker.asWorker;
-  };
+  const started: { name: WorkerName; worker: FakeWorker }[] = [];
   return {
     names: () => started.map(({ name }) => name),
-    latest: (name: 'compressor' | 'decoder') => started.findLast((one) => one.name === name)!.worker,
-    workers: { compressor: starter('compressor', compressorApi), decoder: starter('decoder', decoderApi) },
+    latest: (name: WorkerName) => started.findLast((one) => one.name === name)!.worker,
+    worker: (name: WorkerName) => {
+      const apis = { compressor: compressorApi(), decoder: decoderApi() };
+      // The end of a real worker takes its device along.
+      const worker = new FakeWorker(apis, () => void apis[name].dispose());
+      started.push({ name, worker });
+      return worker.asWorker;
+    },
   };
 }

@@ -1,9 +1,6 @@
-// Page side. The literal form that bundlers recognise, with .js even in TypeScript source.
+// Page side. The literal form that bundlers recognise, with .js even in TypeScript source; there once, since webpack
+// builds a worker for each time it is written.
 
-export function startCompressor(): Worker {
-  return new Worker(new URL('./compressor.worker.js', import.meta.url), { type: 'module' });
-}
-
-export function startDecoder(): Worker {
-  return new Worker(new URL('./decoder.worker.js', import.meta.url), { type: 'module' });
+export function startWorker(): Worker {
+  return new Worker(new URL('./gmsa.worker.js', import.meta.url), { type: 'module' });
 }

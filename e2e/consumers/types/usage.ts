@@ -7,6 +7,7 @@ import {
   type GmsaErrorCode,
   type LoadProgress,
   type TextStream,
+  type WorkerName,
 } from 'gmsa-web';
 import { type LanguageModelOptions, languageModel } from 'gmsa-web/ai-sdk';
 
@@ -28,9 +29,10 @@ await Gmsa.load('/models/a/', { device: 'cuda' });
 await Gmsa.load('/models/a/', { dtype: 'int3' });
 await Gmsa.load('/models/a/', { wasmPaths: '/wasm/' });
 await Gmsa.load('/models/a/', { wasmPaths: { wasm: '/wasm/ort.wasm' } });
-await Gmsa.load('/models/a/', { workers: { decoder: () => new Worker('/decoder.js', { type: 'module' }) } });
-// @ts-expect-error a function that makes the worker, since it is made again after a crash
-await Gmsa.load('/models/a/', { workers: { decoder: new Worker('/decoder.js') } });
+await Gmsa.load('/models/a/', { worker: () => new Worker('/gmsa.worker.js', { type: 'module' }) });
+await Gmsa.load('/models/a/', { worker: (name) => new Worker(`/${name satisfies WorkerName}.js`) });
+// @ts-expect-error a function that makes the worker, since there are two, each made again after a crash
+await Gmsa.load('/models/a/', { worker: new Worker('/gmsa.worker.js') });
 // @ts-expect-error the constructor is private
 new Gmsa({});
 

@@ -1,2 +1,0 @@
-import './observe-worker.js';
-import '../workers/compressor.worker.js';

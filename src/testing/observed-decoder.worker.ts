@@ -1,2 +1,0 @@
-import './observe-worker.js';
-import '../workers/decoder.worker.js';

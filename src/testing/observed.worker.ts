@@ -1,0 +1,2 @@
+import './observe-worker.js';
+import '../workers/gmsa.worker.js';
