@@ -15,7 +15,7 @@ export class Engine {
   readonly failure: Promise<never>;
   readonly #fail: (reason: GmsaError) => void;
   #reason: GmsaError | undefined;
-  #disposed = false;
+  readonly #disposal = new AbortController();
 
   private constructor(device: GPUDevice | undefined) {
     this.device = device;
@@ -31,13 +31,18 @@ export class Engine {
         'Call again: device and sessions are made anew from the files already downloaded.',
       );
     });
-    device?.addEventListener('uncapturederror', (event) => {
-      // WebGPU reports this beside the call, which goes on with invalid buffers.
-      const { error } = event as GPUUncapturedErrorEvent;
-      if (error instanceof GPUOutOfMemoryError) {
-        this.#end('OUT_OF_MEMORY', `The GPU is out of memory: ${error.message}`, FREE_MEMORY);
-      }
-    });
+    device?.addEventListener(
+      'uncapturederror',
+      (event) => {
+        // WebGPU reports this beside the call, which goes on with invalid buffers.
+        const { error } = event as GPUUncapturedErrorEvent;
+        if (error instanceof GPUOutOfMemoryError) {
+          this.#end('OUT_OF_MEMORY', `The GPU is out of memory: ${error.message}`, FREE_MEMORY);
+        }
+      },
+      // ONNX Runtime never lets go of a device: it is not to keep the engine, and all that waits for its failure.
+      { signal: this.#disposal.signal },
+    );
   }
 
   /** The caller disposes it. */
@@ -53,12 +58,12 @@ export class Engine {
 
   /** Release the sessions first. Twice is harmless. */
   dispose(): void {
-    this.#disposed = true;
+    this.#disposal.abort();
     this.device?.destroy();
   }
 
   #end(code: 'DEVICE_LOST' | 'OUT_OF_MEMORY', message: string, fix: string): void {
-    if (this.#disposed || this.#reason) return;
+    if (this.#disposal.signal.aborted || this.#reason) return;
     this.#reason = new GmsaError(code, message, fix);
     this.queue.close(this.#reason);
     this.#fail(this.#reason);
