@@ -229,10 +229,11 @@ export interface DecoderApi extends WorkerApi<DecoderSetup> {
   ): Promise<GenerationResult>;
 }
 
+/** What a worker is there for. */
+export type WorkerName = 'compressor' | 'decoder';
+
 /** What the script of both workers answers; in each worker the page calls one of them alone. */
-export interface WorkerApis {
+export interface WorkerApis extends Record<WorkerName, object> {
   compressor: CompressorApi;
   decoder: DecoderApi;
 }
-
-export type WorkerName = keyof WorkerApis;

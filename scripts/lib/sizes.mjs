@@ -1,6 +1,6 @@
 // What the library adds to a page: facade and worker, minified and gzipped, ONNX Runtime not counted.
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
 export const BUDGET_BYTES = 60_000;
@@ -16,12 +16,14 @@ const SAID_BY = {
 /**
  * The JavaScript in a folder that a bundler made. Of a whole app, so the app's own code counts too.
  * @param {string} folder
+ * @param {{ except?: string }} [options] a page without the library: what it loads, a framework, is not counted
  * @returns {{ name: string, bytes: number }[]}
  * @throws Error if a part of the library is not among what is counted
  */
-export function measureSizes(folder) {
+export function measureSizes(folder, { except } = {}) {
+  const framework = except ? readFileSync(join(folder, except), 'utf8') : '';
   const files = readdirSync(folder, { recursive: true })
-    .filter((name) => /\.m?js$/.test(name))
+    .filter((name) => /\.m?js$/.test(name) && !framework.includes(basename(name)))
     .map((name) => ({ name, code: readFileSync(join(folder, name), 'utf8') }));
   const counted = files.filter(({ code }) => !isRuntime(code));
   for (const [part, saying] of Object.entries(SAID_BY)) {

@@ -35,6 +35,14 @@ describe('the size of a built app', () => {
     );
   });
 
+  it('counts no script of a page without the library', () => {
+    write('assets/framework.js', `"${noise(20_000)}"`);
+    write('404.html', '<script src="/assets/framework.js"></script>');
+    const names = (options) => measureSizes(folder, options).map(({ name }) => name);
+    expect(names()).toContain('assets/framework.js');
+    expect(names({ except: '404.html' }).sort()).toEqual(['assets/worker.mjs', 'page.js']);
+  });
+
   it('counts what is packed into two workers twice', () => {
     const before = totalBytes(measureSizes(folder));
     write('assets/other-worker.js', tokenizer);

@@ -77,6 +77,19 @@ test('the same seed draws the same tokens, another seed others', () => {
   expect(drawn()).not.toEqual(drawn());
 });
 
+test('the first numbers of small seeds are spread evenly, and no two of them go together', () => {
+  const seeds = Array.from({ length: 2000 }, (_, seed) => seededRandom(seed));
+  const [first, second] = [seeds.map((random) => random()), seeds.map((random) => random())];
+  const mean = (values: number[]) => values.reduce((sum, value) => sum + value) / values.length;
+  for (let tenth = 0; tenth < 10; tenth += 1) {
+    const share = mean(first.map((value) => Number(Math.floor(value * 10) === tenth)));
+    expect(Math.abs(share - 0.1)).toBeLessThan(0.03);
+  }
+  const apart = (a: number, b: number) => 12 * (a - 0.5) * (b - 0.5);
+  expect(Math.abs(mean(first.map((value, i) => apart(value, second[i]!))))).toBeLessThan(0.1);
+  expect(Math.abs(mean(first.slice(1).map((value, i) => apart(value, first[i]!))))).toBeLessThan(0.1);
+});
+
 test('a repetition penalty divides positive logits and multiplies negative ones, once an id', () => {
   const logits = Float32Array.of(4, -4, 4, 0);
   penaliseRepetition(logits, [0, 1, 0, 3], 2);

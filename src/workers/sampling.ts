@@ -1,7 +1,7 @@
 // Worker only. From logits to the next token by chance, as transformers.js does it: temperature, then top-k, then
 // top-p. (Its own warpers for the last two do nothing, and it does not tree-shake.)
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
-import { mersenne } from 'pure-rand/generator/mersenne';
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { notFinite } from '../errors.js';
 import type { Sampling } from '../protocol.js';
 
@@ -10,7 +10,8 @@ export type Random = () => number;
 
 /** @param seed any number; unset: another one each time */
 export function seededRandom(seed = crypto.getRandomValues(new Uint32Array(1))[0]!): Random {
-  const generator = mersenne(seed);
+  const generator = xoroshiro128plus(seed);
+  generator.jump(); // the first numbers of small seeds are nearly all alike
   return () => uniformFloat64(generator);
 }
 
