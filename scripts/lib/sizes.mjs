@@ -14,14 +14,15 @@ const SAID_BY = {
 };
 
 /**
- * The JavaScript in a folder that a bundler made. Of a whole app, so the app's own code counts too.
+ * The JavaScript in a folder that a bundler made.
  * @param {string} folder
- * @param {{ except?: string }} [options] a page without the library: what it loads, a framework, is not counted
+ * @param {{ except?: string | undefined }} [options] the file of a page without the library: what it loads, a framework,
+ *   is not counted
  * @returns {{ name: string, bytes: number }[]}
  * @throws Error if a part of the library is not among what is counted
  */
 export function measureSizes(folder, { except } = {}) {
-  const framework = except ? readFileSync(join(folder, except), 'utf8') : '';
+  const framework = except ? readFileSync(except, 'utf8') : '';
   const files = readdirSync(folder, { recursive: true })
     .filter((name) => /\.m?js$/.test(name) && !framework.includes(basename(name)))
     .map((name) => ({ name, code: readFileSync(join(folder, name), 'utf8') }));
