@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 from export_models import tiny_tokenizer
 from recording_runtime import RecordingRuntime, question
@@ -94,3 +98,17 @@ def test_a_tokenizer_without_a_chat_template_and_chat_with_soft_tokens_are_refus
         evaluate_questions(gmsa, [question(1, TEXT)], "full", 4, chat=True)
     with pytest.raises(InferenceError, match="not through the chat template"):
         evaluate_questions(gmsa, [question(1, TEXT)], "gmsa", 4, chat=True)
+
+
+def test_nothing_that_may_take_the_gpus_memory_is_imported_before_it_is_needed():
+    script = """
+import sys
+import gmsa_training.evaluate
+assert "bm25s" not in sys.modules
+from gmsa_training.evaluation.hard_compression import SentenceIndex
+SentenceIndex("A cat. A dog.", lambda texts: [[1]] * len(texts))
+import os
+assert "bm25s" in sys.modules and os.environ["JAX_PLATFORMS"] == "cpu"
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "JAX_PLATFORMS"}
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from types import ModuleType
 
-import bm25s
 import numpy as np
 
 from gmsa_training.segments import find_boundaries, normalise
@@ -22,8 +23,16 @@ def sentences(text: str) -> list[str]:
     return [text[start:end] for start, end in zip(edges, edges[1:]) if end > start]
 
 
+def _bm25s() -> ModuleType:
+    # Where there is JAX, importing bm25s makes it take most of the GPU's memory, of which BM25 needs none.
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    import bm25s
+
+    return bm25s
+
+
 def _words(texts: list[str]) -> list[list[str]]:
-    return bm25s.tokenize(texts, stopwords="en", return_ids=False, show_progress=False)
+    return _bm25s().tokenize(texts, stopwords="en", return_ids=False, show_progress=False)
 
 
 class SentenceIndex:
@@ -35,7 +44,7 @@ class SentenceIndex:
         words = _words(pieces) if pieces else []
         self._retriever = None
         if any(words):
-            self._retriever = bm25s.BM25(k1=1.5, b=0.75)
+            self._retriever = _bm25s().BM25(k1=1.5, b=0.75)
             self._retriever.index(words, show_progress=False)
 
     def _scores(self, question: str) -> np.ndarray:
