@@ -51,9 +51,12 @@ export default defineConfig({
             '@huggingface/tokenizers',
             '@huggingface/transformers',
             '@noble/hashes/sha2.js',
+            '@noble/hashes/utils.js',
             'idb',
             'onnxruntime-web/jspi',
             'onnxruntime-web/webgpu',
+            'pure-rand/distribution/uniformFloat64',
+            'pure-rand/generator/xoroshiro128plus',
           ],
         },
         test: {
