@@ -10,11 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+
+from gmsa_training.plots import save
+
+_POINTS = 120  # of a line, so that a plot of several runs stays small
 
 _STYLES = {"train": {"lw": 0.8}, "validation": {"ls": "none", "marker": "o", "ms": 3}}
 
@@ -23,24 +24,29 @@ def read_losses(metrics: Path) -> list[dict[str, Any]]:
     return [entry for entry in map(json.loads, metrics.read_text(encoding="utf-8").splitlines()) if "loss" in entry]
 
 
+def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Means of neighbouring points where there are more than _POINTS."""
+    size = -(-len(points) // _POINTS)
+    parts = [points[start : start + size] for start in range(0, len(points), size or 1)]
+    return [(sum(x for x, _ in part) / len(part), sum(y for _, y in part) / len(part)) for part in parts]
+
+
 def _draw(axis: Axes, entries: list[dict[str, Any]], name: str, number: int, label: str) -> None:
     """Training losses as a thin line, validation losses as dots, over optimiser steps."""
     for kind, style in _STYLES.items():
         points = [(e["step"], e["loss"][name]) for e in entries if e["kind"] == kind and name in e["loss"]]
         if points:
-            axis.plot(*zip(*points), color=f"C{number}", label=label, **style)
+            axis.plot(*zip(*_thinned(points)), color=f"C{number}", label=label, **style)
             label = "_"  # named once
 
 
 def _save(figure: Any, axes: Any, titles: list[str], out: Path, title: str) -> None:
     for axis, name in zip(axes[0], titles):
         axis.set(title=name, xlabel="step", ylabel="nats a token", yscale="log")
-        axis.grid(alpha=0.3, which="both")
+        axis.grid(alpha=0.3)
         axis.legend()
     figure.suptitle(title)
-    figure.tight_layout()
-    figure.savefig(out)
-    plt.close(figure)
+    save(figure, out)
 
 
 def plot_losses(metrics: Path, out: Path, title: str) -> None:

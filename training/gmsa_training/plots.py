@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 _STABLE = {"svg.fonttype": "none", "svg.hashsalt": "gmsa"}
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Writes a figure, the same file whenever it is drawn again, and closes it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.tight_layout()
     with matplotlib.rc_context(_STABLE):
@@ -40,7 +41,7 @@ def plot_needles(report: dict[str, Any], path: Path) -> None:
     rate = f", {settings['rate']}x" if settings["rate"] else ""
     axis.set_title(f"{settings['task']}{rate}: share found", fontsize=10)
     figure.colorbar(image)
-    _save(figure, path)
+    save(figure, path)
 
 
 def plot_bars(groups: Sequence[str], series: dict[str, Sequence[dict[str, float] | None]], label: str, path: Path) -> None:
@@ -61,4 +62,4 @@ def plot_bars(groups: Sequence[str], series: dict[str, Sequence[dict[str, float]
     axis.set(ylabel=label)
     axis.grid(axis="y", alpha=0.3)
     axis.legend(fontsize=7, ncols=2)
-    _save(figure, path)
+    save(figure, path)

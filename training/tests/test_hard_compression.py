@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from export_models import tiny_tokenizer
@@ -111,4 +112,4 @@ import os
 assert "bm25s" in sys.modules and os.environ["JAX_PLATFORMS"] == "cpu"
 """
     environment = {name: value for name, value in os.environ.items() if name != "JAX_PLATFORMS"}
-    subprocess.run([sys.executable, "-c", script], check=True, env=environment)
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment, cwd=Path(__file__).parents[1])
