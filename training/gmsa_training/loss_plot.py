@@ -25,9 +25,9 @@ def read_losses(metrics: Path) -> list[dict[str, Any]]:
 
 
 def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Means of neighbouring points where there are more than _POINTS."""
+    """Means of neighbouring points where there are more than _POINTS. points: at least one."""
     size = -(-len(points) // _POINTS)
-    parts = [points[start : start + size] for start in range(0, len(points), size or 1)]
+    parts = [points[start : start + size] for start in range(0, len(points), size)]
     return [(sum(x for x, _ in part) / len(part), sum(y for _, y in part) / len(part)) for part in parts]
 
 

@@ -157,7 +157,6 @@ class Trainer:
         partial = self.out / "checkpoint.pt.partial"
         torch.save(state, partial)
         os.replace(partial, self.out / "checkpoint.pt")
-        self._write_masters()
         self._save_packed_average()
 
     def _resume(self) -> dict[str, Any] | None:
@@ -171,8 +170,9 @@ class Trainer:
         return state
 
     def _save_packed_average(self) -> None:
-        """The averaged weights, as an export takes them."""
-        self._swap_averaged()
+        """The averaged weights, as an export takes them. In the end the model holds the masters as training uses them."""
+        assert self.averaged is not None
+        self.averaged.swap()
         self._write_masters(torch.float32)
         try:
             save_packed(self.model, self.out / "packed", self.config.base)
