@@ -1,4 +1,4 @@
-"""`python -m gmsa_training COMMAND …`, the same as `python -m gmsa_training.COMMAND …`."""
+"""`python -m gmsa_training COMMAND …`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import sys
 
 # Imported only when asked for: some take seconds to load.
 _COMMANDS = {
-    "train": "gmsa_training.train",
-    "runs": "gmsa_training.runs",
+    "train": "gmsa_training.training.train",
+    "runs": "gmsa_training.training.runs",
+    "loss_plot": "gmsa_training.training.loss_plot",
     "export": "gmsa_training.export.__main__",
-    "evaluate": "gmsa_training.evaluate",
-    "needle": "gmsa_training.needle",
-    "suite": "gmsa_training.suite",
-    "report": "gmsa_training.report",
-    "agreement": "gmsa_training.agreement",
-    "fixture": "gmsa_training.fixture",
+    "evaluate": "gmsa_training.evaluation.evaluate",
+    "needle": "gmsa_training.evaluation.needle",
+    "suite": "gmsa_training.evaluation.suite",
+    "report": "gmsa_training.evaluation.report",
+    "agreement": "gmsa_training.evaluation.agreement",
+    "fixture": "gmsa_training.fixture.make_fixture",
 }
 
 

@@ -10,7 +10,6 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import yaml
 
-
 METHODS = ("gmsa", "tcp", "full")
 OBJECTIVES = ("autoencoding", "qa")
 

@@ -10,7 +10,7 @@ from export_models import tiny_model, tiny_tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from gmsa_training.export import export_model
-from gmsa_training.model import GmsaModel
+from gmsa_training.model.gmsa_model import GmsaModel
 
 
 @dataclass(frozen=True)

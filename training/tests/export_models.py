@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from gmsa_training.config import LoraConfig, ModelConfig, QuantizationConfig
-from gmsa_training.model import GmsaModel
+from gmsa_training.model.gmsa_model import GmsaModel
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 TEXT = [

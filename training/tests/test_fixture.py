@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from gmsa_training.fixture import LEAST_MARGIN, FixtureError, choose_examples, train_fixture
-from gmsa_training.fixture_data import draw_text, draw_word_salad
-from gmsa_training.inference import Gmsa
-from gmsa_training.onnx_runtime import OnnxRuntime
-from gmsa_training.torch_runtime import TorchRuntime
+from gmsa_training.evaluation.inference import Gmsa
+from gmsa_training.evaluation.onnx_runtime import OnnxRuntime
+from gmsa_training.evaluation.torch_runtime import TorchRuntime
+from gmsa_training.fixture.make_fixture import LEAST_MARGIN, FixtureError, choose_examples, train_fixture
+from gmsa_training.fixture.toy_language import draw_text, draw_word_salad
 
 FIXTURE = Path(__file__).parents[2] / "models" / "fixture"
 

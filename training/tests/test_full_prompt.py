@@ -1,13 +1,13 @@
 import pytest
 import torch
+from export_models import tiny_tokenizer
 from test_model import base, ids, sample
 
 from gmsa_training.config import ModelConfig
-from gmsa_training.inference import Gmsa, InferenceError
-from gmsa_training.model import GmsaModel
-from gmsa_training.packing import Sample, pack
-from gmsa_training.torch_runtime import TorchRuntime
-from export_models import tiny_tokenizer
+from gmsa_training.data.packing import Sample, pack
+from gmsa_training.evaluation.inference import Gmsa, InferenceError
+from gmsa_training.evaluation.torch_runtime import TorchRuntime
+from gmsa_training.model.gmsa_model import GmsaModel
 
 
 def full_model() -> GmsaModel:

@@ -4,8 +4,8 @@ from test_model import base, ids
 from transformers.models.llama.modeling_llama import LlamaAttention, apply_rotary_pos_emb
 
 from gmsa_training.config import ModelConfig
-from gmsa_training.fused_attention import FusedAttention, _Rotate
-from gmsa_training.model import GmsaModel
+from gmsa_training.model.fused_attention import FusedAttention, _Rotate
+from gmsa_training.model.gmsa_model import GmsaModel
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -12,9 +12,9 @@ from export_models import tiny_tokenizer
 from recording_runtime import RecordingRuntime, question
 
 from gmsa_training.evaluation.hard_compression import SentenceIndex, sentences, soft_token_count
+from gmsa_training.evaluation.inference import Gmsa, InferenceError
 from gmsa_training.evaluation.questions import evaluate_questions
 from gmsa_training.evaluation.reading import Reader
-from gmsa_training.inference import Gmsa, InferenceError
 
 TEXT = (
     "The harbour was quiet in the morning. Fishing boats lay at the quay. The lighthouse was built in 1874 by Ada Ferrin. "
@@ -104,7 +104,7 @@ def test_a_tokenizer_without_a_chat_template_and_chat_with_soft_tokens_are_refus
 def test_nothing_that_may_take_the_gpus_memory_is_imported_before_it_is_needed():
     script = """
 import sys
-import gmsa_training.evaluate
+import gmsa_training.evaluation.evaluate
 assert "bm25s" not in sys.modules
 from gmsa_training.evaluation.hard_compression import SentenceIndex
 SentenceIndex("A cat. A dog.", lambda texts: [[1]] * len(texts))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
-import torch
 from export_models import tiny_model, tiny_tokenizer
 
-from gmsa_training import torch_runtime
-from gmsa_training.inference import Gmsa
-from gmsa_training.segment_cutter import SegmentCutter
-from gmsa_training.torch_runtime import TorchRuntime
+from gmsa_training.data.segment_cutter import SegmentCutter
+from gmsa_training.evaluation import torch_runtime
+from gmsa_training.evaluation.inference import Gmsa
+from gmsa_training.evaluation.torch_runtime import TorchRuntime
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +53,9 @@ def test_texts_are_cut_alike_in_several_processes_and_once(tokenizer, monkeypatc
     texts = [f"Text {i} has a sentence. " * 40 for i in range(6)]
     backend = tokenizer.backend_tokenizer
     alone = SegmentCutter(backend, 64, processes=1).cut(texts)
-    monkeypatch.setattr("gmsa_training.segment_cutter._WORTH_PROCESSES", 1)
+    monkeypatch.setattr("gmsa_training.data.segment_cutter._WORTH_PROCESSES", 1)
     several = SegmentCutter(backend, 64, processes=2)
     assert several.cut([*texts, texts[0]]) == alone
-    monkeypatch.setattr("gmsa_training.segment_cutter._cut_with", None)
+    monkeypatch.setattr("gmsa_training.data.segment_cutter._cut_with", None)
     several.processes = 1
     assert several.cut(texts[2:4]) == {text: alone[text] for text in texts[2:4]}

@@ -1,10 +1,10 @@
 import torch
 from export_models import tiny_model, tiny_tokenizer
 
-from gmsa_training.packing import Sample, pack
-from gmsa_training.masters import Masters
-from gmsa_training.model import GmsaModel
-from gmsa_training.quantization import to_int4_grid, to_int8_grid
+from gmsa_training.data.packing import Sample, pack
+from gmsa_training.model.gmsa_model import GmsaModel
+from gmsa_training.model.quantization import to_int4_grid, to_int8_grid
+from gmsa_training.training.masters import Masters
 
 
 def model() -> GmsaModel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sacrebleu
 
-from gmsa_training.metrics import (
+from gmsa_training.evaluation.metrics import (
     accuracy,
     exact_match,
     f1,

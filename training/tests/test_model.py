@@ -3,10 +3,10 @@ import torch
 from export_models import tiny_model, tiny_tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from gmsa_training.packing import Sample, pack
 from gmsa_training.config import LoraConfig, ModelConfig
-from gmsa_training.layers import GridLinear
-from gmsa_training.model import GmsaModel
+from gmsa_training.data.packing import Sample, pack
+from gmsa_training.model.gmsa_model import GmsaModel
+from gmsa_training.model.layers import GridLinear
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,7 @@ def test_a_low_rank_update_is_merged_into_the_weight_before_the_grid():
     with torch.no_grad():
         linear.lora_b.normal_()
     model.set_quantization(True)
-    from gmsa_training.quantization import to_int4_grid
+    from gmsa_training.model.quantization import to_int4_grid
 
     assert torch.equal(linear.effective_weight(), to_int4_grid(linear.weight + 2 * linear.lora_b @ linear.lora_a))
     assert not linear.weight.requires_grad and any(parameter is linear.lora_b for parameter in trained)

@@ -9,13 +9,13 @@ from export_models import tiny_tokenizer
 from recording_runtime import RecordingRuntime
 from tiny_checkpoint import write_checkpoint, write_data
 
+from gmsa_training.data.jsonl import DataError
+from gmsa_training.data.qa_data import read_questions
+from gmsa_training.evaluation.inference import Gmsa
+from gmsa_training.evaluation.metrics import holds_answer
+from gmsa_training.evaluation.needle import main, needle_scores
 from gmsa_training.evaluation.needles import Haystack, make_needles
-from gmsa_training.inference import Gmsa
-from gmsa_training.jsonl import DataError
-from gmsa_training.metrics import holds_answer
-from gmsa_training.needle import main, needle_scores
-from gmsa_training.plots import plot_needles
-from gmsa_training.qa_data import read_questions
+from gmsa_training.evaluation.plots import plot_needles
 
 WORDS = "The harbour was quiet. Boats lay at the quay. Gulls circled above the market. It rained on the third day. "
 DOCUMENTS = [f"Document {i} begins. {WORDS * 5}" for i in range(12)]

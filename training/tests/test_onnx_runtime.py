@@ -7,11 +7,11 @@ import pytest
 import torch
 from export_models import tiny_model, tiny_tokenizer
 
+from gmsa_training.evaluation.inference import DecoderInput, Gmsa, InferenceError, batches_by_length
+from gmsa_training.evaluation.onnx_runtime import OnnxRuntime, merge_padded
+from gmsa_training.evaluation.torch_runtime import TorchRuntime
 from gmsa_training.export import export_model
-from gmsa_training.inference import DecoderInput, Gmsa, InferenceError, batches_by_length
-from gmsa_training.merging import merge_groups
-from gmsa_training.onnx_runtime import OnnxRuntime, merge_padded
-from gmsa_training.torch_runtime import TorchRuntime
+from gmsa_training.model.merging import merge_groups
 
 TEXTS = [
     "The red house stands by the river. Anna painted the old door green in May.",

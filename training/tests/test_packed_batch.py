@@ -6,10 +6,10 @@ from test_batches import maker  # noqa: F401  a fixture
 from test_model import sample
 from tiny_run import tiny_config
 
-from gmsa_training.attention import turn_attention
-from gmsa_training.loading import StageLoaders
-from gmsa_training.packed_batch import FlatBatches, PackedBatch
-from gmsa_training.packing import pack
+from gmsa_training.data.loading import StageLoaders
+from gmsa_training.data.packed_batch import FlatBatches, PackedBatch
+from gmsa_training.data.packing import pack
+from gmsa_training.model.attention import turn_attention
 
 
 def tensors(record) -> list[torch.Tensor]:

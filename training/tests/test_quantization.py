@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from gmsa_training.checkpoint import pack_int4, unpack_int4
-from gmsa_training.quantization import quantize_int4, quantize_int8, to_int4_grid, to_int8_grid
+from gmsa_training.model.checkpoint import pack_int4, unpack_int4
+from gmsa_training.model.quantization import quantize_int4, quantize_int8, to_int4_grid, to_int8_grid
 
 
 def weights(seed: int, *shape: int) -> torch.Tensor:

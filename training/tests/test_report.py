@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gmsa_training.data.jsonl import DataError
+from gmsa_training.evaluation.metrics import ratio_with_interval
+from gmsa_training.evaluation.report import BEGIN, END, draw, main, write_page
 from gmsa_training.evaluation.results import collect, ratios
 from gmsa_training.evaluation.tables import card_results, percent, question_tables
-from gmsa_training.jsonl import DataError
-from gmsa_training.metrics import ratio_with_interval
-from gmsa_training.report import BEGIN, END, draw, main, write_page
 
 MEAN = {"value": 0.5, "low": 0.4, "high": 0.6}
 

@@ -6,9 +6,9 @@ import pytest
 from export_models import tiny_tokenizer
 from recording_runtime import RecordingRuntime, question
 
+from gmsa_training.evaluation.inference import Gmsa
 from gmsa_training.evaluation.questions import evaluate_questions
 from gmsa_training.evaluation.record_file import RecordFile
-from gmsa_training.inference import Gmsa
 
 QUESTIONS = [question(i, f"Text number {i // 2}.") for i in range(20)]
 

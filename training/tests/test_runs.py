@@ -10,8 +10,8 @@ import pytest
 from tiny_run import tiny_config, write_base, write_data
 
 from gmsa_training.config import config_to_dict
-from gmsa_training.loss_plot import compare_losses
-from gmsa_training.runs import main
+from gmsa_training.training.loss_plot import compare_losses
+from gmsa_training.training.runs import main
 
 ROOT = Path(__file__).parent.parent
 
@@ -58,7 +58,7 @@ def test_nothing_is_started_if_a_configuration_is_missing_or_two_share_a_name(fo
 def test_an_interrupt_ends_the_runs(folders, tmp_path):
     base, data = folders
     path = config(tmp_path / "long.yaml", base, stage={"steps": 10**6})
-    command = [sys.executable, "-m", "gmsa_training.runs", path, "--data", data, "--out", tmp_path / "out", "--workers", "0"]
+    command = [sys.executable, "-m", "gmsa_training.training.runs", path, "--data", data, "--out", tmp_path / "out", "--workers", "0"]
     process = subprocess.Popen([str(part) for part in command], env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE)
     log = tmp_path / "out" / "long" / "metrics.jsonl"
     deadline = time.monotonic() + 120

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gmsa_training.segment_vectors import encode_code_points
-from gmsa_training.segments import boundary_hash, cut_segments, find_boundaries, normalise
+from gmsa_training.data.segment_vectors import encode_code_points
+from gmsa_training.data.segments import boundary_hash, cut_segments, find_boundaries, normalise
 
 VECTORS = Path(__file__).parents[2] / "src" / "segments" / "vectors.json"
 CASES = json.loads(VECTORS.read_text(encoding="utf-8"))["cases"]

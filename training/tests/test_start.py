@@ -2,10 +2,10 @@ import pytest
 import torch
 from test_model import base
 
-from gmsa_training.checkpoint import packed_state, save_packed
 from gmsa_training.config import ConfigError, ModelConfig
-from gmsa_training.model import GmsaModel
-from gmsa_training.start import start_from
+from gmsa_training.model.checkpoint import packed_state, save_packed
+from gmsa_training.model.gmsa_model import GmsaModel
+from gmsa_training.training.start import start_from
 
 
 def build(**options) -> GmsaModel:

@@ -8,10 +8,10 @@ import shutil
 import pytest
 from tiny_checkpoint import write_checkpoint, write_data
 
-from gmsa_training import evaluate, needle, suite
+from gmsa_training.evaluation import evaluate, needle, suite
 from gmsa_training.evaluation.plan import all_rows, arguments_of
+from gmsa_training.evaluation.report import main as report_main
 from gmsa_training.evaluation.results import read_results
-from gmsa_training.report import main as report_main
 
 ONLY = [
     "questions--squad--GMSA-*",

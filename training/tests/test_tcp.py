@@ -3,13 +3,13 @@ import torch
 from export_models import tiny_model, tiny_tokenizer
 from test_model import base, ids, sample
 
-from gmsa_training.checkpoint import apply_packed_state, packed_state
 from gmsa_training.config import ModelConfig
+from gmsa_training.data.packing import Sample, pack
+from gmsa_training.evaluation.inference import Gmsa
+from gmsa_training.evaluation.torch_runtime import TorchRuntime
 from gmsa_training.export import ExportError, export_model
-from gmsa_training.inference import Gmsa
-from gmsa_training.model import GmsaModel
-from gmsa_training.packing import Sample, pack
-from gmsa_training.torch_runtime import TorchRuntime
+from gmsa_training.model.checkpoint import apply_packed_state, packed_state
+from gmsa_training.model.gmsa_model import GmsaModel
 
 
 def build(**options) -> GmsaModel:

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gmsa_training.token_losses import distilled_losses, token_losses
+from gmsa_training.model.token_losses import distilled_losses, token_losses
 
 
 def states(seed: int, rows: int = 50, width: int = 16) -> torch.Tensor:

@@ -5,8 +5,9 @@ import torch
 from export_models import tiny_model, tiny_tokenizer
 
 from gmsa_training.config import LoraConfig
-from gmsa_training.inference import Gmsa
-from gmsa_training.torch_runtime import TorchRuntime, with_fixed_weights
+from gmsa_training.evaluation.inference import Gmsa
+from gmsa_training.evaluation.torch_runtime import TorchRuntime
+from gmsa_training.model.fixed_weights import with_fixed_weights
 
 IDS = [[5, 9, 40, 41, 42, 300, 12], [7, 8]]
 

@@ -9,10 +9,10 @@ import torch
 import yaml
 from tiny_run import tiny_config, write_base, write_data
 
-from gmsa_training.checkpoint import apply_packed_state, load_packed, load_packed_state, packed_state
 from gmsa_training.config import Stage, config_to_dict
-from gmsa_training.optimisation import Averaged, learning_rate
-from gmsa_training.train import Trainer
+from gmsa_training.model.checkpoint import apply_packed_state, load_packed, load_packed_state, packed_state
+from gmsa_training.training.optimisation import Averaged, learning_rate
+from gmsa_training.training.train import Trainer
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_stages_keep_what_they_freeze(base, data, tmp_path):
 
 
 def test_the_grid_is_on_from_its_step(base, data, tmp_path):
-    from gmsa_training.quantization import to_int4_grid
+    from gmsa_training.model.quantization import to_int4_grid
 
     config = tiny_config(base, model={"encoder_layers": 1, "rates": [2, 4], "segment_length": 64, "quantization": {"from_step": 3}})
     trainer = Trainer(config, data, tmp_path)
@@ -135,8 +135,8 @@ def test_the_grid_is_on_from_its_step(base, data, tmp_path):
     trainer._begin(stage, None)
     weight = trainer.model.decoder.layers[0].mlp.up_proj.weight
     assert not torch.equal(to_int4_grid(weight), weight)
-    from gmsa_training.batches import step_batches
-    from gmsa_training.loss_meter import LossMeter
+    from gmsa_training.data.batches import step_batches
+    from gmsa_training.training.loss_meter import LossMeter
 
     stream, meter = step_batches(trainer.maker, stage, 0), LossMeter(["autoencoding", "qa"], [2, 4], trainer.device)
     seen = []
@@ -179,7 +179,7 @@ def test_two_processes_agree_on_the_weights(base, data, tmp_path):
         "import sys, torch\n"
         "from pathlib import Path\n"
         "from gmsa_training.config import load_config\n"
-        "from gmsa_training.train import Trainer\n"
+        "from gmsa_training.training.train import Trainer\n"
         "trainer = Trainer(load_config(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))\n"
         "trainer.run()\n"
         "torch.save([m.detach() for m in trainer.masters.trained], f'{sys.argv[3]}/rank{trainer.accelerator.process_index}.pt')\n"

@@ -7,10 +7,10 @@ import pytest
 import torch
 from tiny_run import tiny_config, write_base, write_data
 
-from gmsa_training import evaluate
-from gmsa_training.checkpoint import load_packed
 from gmsa_training.config import config_from_dict, config_to_dict
-from gmsa_training.train import Trainer, main
+from gmsa_training.evaluation import evaluate
+from gmsa_training.model.checkpoint import load_packed
+from gmsa_training.training.train import Trainer, main
 
 MODEL = {"encoder_layers": 1, "rates": [2, 4], "segment_length": 64, "window": 1024}
 FULL = {"model": MODEL | {"method": "full", "rates": [1], "default_rate": 1}}

@@ -5,9 +5,9 @@ import pytest
 from tiny_run import tiny_config, write_data
 
 from gmsa_training.config import DataConfig
-from gmsa_training.jsonl import DataError, read_jsonl
-from gmsa_training.question_sources import Wanted, open_questions
-from gmsa_training.training_data import ProseSource, load_training_data
+from gmsa_training.data.jsonl import DataError, read_jsonl
+from gmsa_training.data.question_sources import Wanted, open_questions
+from gmsa_training.data.training_data import ProseSource, load_training_data
 
 
 def encode(texts):

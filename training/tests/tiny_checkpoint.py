@@ -10,7 +10,7 @@ import torch
 from export_models import tiny_model, tiny_tokenizer
 from transformers import LlamaForCausalLM
 
-from gmsa_training.checkpoint import save_packed
+from gmsa_training.model.checkpoint import save_packed
 
 CHAT = "{% for m in messages %}<|im_start|>{{ m['content'] }}<|im_end|>{% endfor %}<|im_start|>"
 PROSE = "The red house stands by the river. Anna painted the old door green in May. The baker sold 12 loaves. "

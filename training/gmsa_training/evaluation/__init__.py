@@ -1,0 +1,1 @@
+"""Measuring: runtimes, questions, restoration, long contexts, baselines, results."""

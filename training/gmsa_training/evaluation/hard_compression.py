@@ -8,7 +8,7 @@ from types import ModuleType
 
 import numpy as np
 
-from gmsa_training.segments import find_boundaries, normalise
+from gmsa_training.data.segments import find_boundaries, normalise
 
 
 def soft_token_count(segments: list[list[int]], rate: int) -> int:

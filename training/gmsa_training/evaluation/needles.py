@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gmsa_training.data.jsonl import DataError
+from gmsa_training.data.qa_data import EvaluationQuestion
 from gmsa_training.evaluation.hard_compression import sentences
-from gmsa_training.jsonl import DataError
-from gmsa_training.metrics import holds_answer
-from gmsa_training.qa_data import EvaluationQuestion
+from gmsa_training.evaluation.metrics import holds_answer
 
 _PEOPLE = ["Odile", "Tomasz", "Ingrid", "Rafael", "Mei", "Kofi", "Yusuf", "Petra", "Linnea", "Anselm", "Noor", "Dario"]
 _CITIES = ["Lisbon", "Tallinn", "Quito", "Nairobi", "Osaka", "Bergen", "Tbilisi", "Cusco", "Halifax", "Ghent", "Perth", "Fez"]

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from gmsa_training import metrics
+from gmsa_training.data.qa_data import EvaluationQuestion
+from gmsa_training.evaluation import metrics
+from gmsa_training.evaluation.inference import Gmsa, InferenceError
+from gmsa_training.evaluation.metrics import mean_with_interval
 from gmsa_training.evaluation.reading import Reader
 from gmsa_training.evaluation.record_file import RecordFile
-from gmsa_training.inference import Gmsa, InferenceError
-from gmsa_training.metrics import mean_with_interval
-from gmsa_training.qa_data import EvaluationQuestion
 
 # Of the texts that are worked on, and whose soft tokens are held, at a time: about two million tokens.
 _CHUNK_CHARACTERS = 8_000_000

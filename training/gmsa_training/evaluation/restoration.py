@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from gmsa_training import metrics
+from gmsa_training.data.jsonl import DataError
+from gmsa_training.data.qa_data import Document
+from gmsa_training.evaluation import metrics
+from gmsa_training.evaluation.inference import Gmsa
+from gmsa_training.evaluation.metrics import mean_with_interval
 from gmsa_training.evaluation.questions import reporter
-from gmsa_training.inference import Gmsa
-from gmsa_training.jsonl import DataError
-from gmsa_training.metrics import mean_with_interval
-from gmsa_training.qa_data import Document
 
 
 def windows(

@@ -8,9 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from gmsa_training.data.jsonl import DataError
+from gmsa_training.evaluation.metrics import ratio_with_interval
 from gmsa_training.evaluation.plan import rows_for
-from gmsa_training.jsonl import DataError
-from gmsa_training.metrics import ratio_with_interval
 
 _FLAGS = ("rate", "prompt", "limit", "fill", "count", "seed")
 _DEFAULTS = {"prompt": "plain", "seed": 0}

@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from gmsa_training.inference import Runtime
+from gmsa_training.evaluation.inference import Runtime
 
 ONNX_DTYPES = ("q4", "fp32", "q4f16")
 TORCH_DTYPES = ("fp32", "bf16")
@@ -82,10 +82,10 @@ def fingerprint(*paths: str | Path | None) -> str:
 
 
 def _base_model(source: str, device: str, dtype) -> Runtime:
-    from gmsa_training.base_model import load_base
     from gmsa_training.config import ModelConfig, QuantizationConfig
-    from gmsa_training.model import GmsaModel
-    from gmsa_training.torch_runtime import TorchRuntime
+    from gmsa_training.evaluation.torch_runtime import TorchRuntime
+    from gmsa_training.model.base_model import load_base
+    from gmsa_training.model.gmsa_model import GmsaModel
 
     base, tokenizer = load_base(source)
     start = tokenizer.bos_token_id
@@ -105,7 +105,7 @@ def _base_model(source: str, device: str, dtype) -> Runtime:
 def load_runtime(options: argparse.Namespace) -> Runtime:
     # ONNX Runtime or PyTorch alone suffices, and importing both takes seconds.
     if options.model:
-        from gmsa_training.onnx_runtime import OnnxRuntime
+        from gmsa_training.evaluation.onnx_runtime import OnnxRuntime
 
         return OnnxRuntime(options.model, options.dtype)
     import torch
@@ -115,8 +115,8 @@ def load_runtime(options: argparse.Namespace) -> Runtime:
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[options.dtype]
     if options.base:
         return _base_model(options.base, options.device, dtype)
+    from gmsa_training.evaluation.torch_runtime import TorchRuntime
     from gmsa_training.export.reload import load_model
-    from gmsa_training.torch_runtime import TorchRuntime
 
     model, tokenizer, _ = load_model(options.checkpoint)
     return TorchRuntime(model, tokenizer, options.device, dtype)

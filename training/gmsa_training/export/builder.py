@@ -21,8 +21,8 @@ from onnx import numpy_helper
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
-from gmsa_training.layers import GridLinear, LayerStack
-from gmsa_training.model import GmsaModel
+from gmsa_training.model.gmsa_model import GmsaModel
+from gmsa_training.model.layers import GridLinear, LayerStack
 
 _ROWS = 32  # of the unused token table
 _NAMES = [

@@ -8,7 +8,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 
 from gmsa_training.export.external_data import StoredTensor
 from gmsa_training.export.weights import INT8_ZERO_POINT, QuantizedTensor, Stored
-from gmsa_training.quantization import BLOCK_SIZE
+from gmsa_training.model.quantization import BLOCK_SIZE
 
 SUFFIXES = {"q4f16": "_q4f16", "q4": "_q4", "fp32": ""}
 MICROSOFT = "com.microsoft"

@@ -16,7 +16,7 @@ from gmsa_training.export.external_data import DataFiles
 from gmsa_training.export.graphs import GRAPHS, TABLE, embedding_graph, with_logits, with_tied_head, without_cache
 from gmsa_training.export.model_folder import write_description, write_manifest
 from gmsa_training.export.weights import Stored, state_to_store, store_stack, store_table
-from gmsa_training.model import GmsaModel
+from gmsa_training.model.gmsa_model import GmsaModel
 
 PARTS = {"encoder_model": "encoder", "lsa": "lsa", "decoder_model_merged": "decoder"}
 QUANTIZED_DTYPES = ("q4f16", "q4", "fp32")

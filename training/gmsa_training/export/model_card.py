@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gmsa_training.export.builder import ExportError
-from gmsa_training.model import GmsaModel
+from gmsa_training.model.gmsa_model import GmsaModel
 
 _KEYS = ("training", "data", "results", "limits")
 

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from gmsa_training.export.dtypes import SUFFIXES
 from gmsa_training.export.graphs import GRAPHS
-from gmsa_training.model import GmsaModel
+from gmsa_training.model.gmsa_model import GmsaModel
 
 FORMAT = 1
 UNLISTED = ("manifest.json", "README.md")

@@ -12,12 +12,12 @@ from onnx import TensorProto
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
-from gmsa_training.checkpoint import apply_packed_state, load_packed
 from gmsa_training.config import ModelConfig, QuantizationConfig
 from gmsa_training.export.builder import ROPE_NAMES, ExportError
 from gmsa_training.export.graphs import TABLE
 from gmsa_training.export.weights import INT8_ZERO_POINT
-from gmsa_training.model import GmsaModel
+from gmsa_training.model.checkpoint import apply_packed_state, load_packed
+from gmsa_training.model.gmsa_model import GmsaModel
 
 _DTYPES = {TensorProto.FLOAT: np.float32, TensorProto.FLOAT16: np.float16, TensorProto.UINT8: np.uint8}
 

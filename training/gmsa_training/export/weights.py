@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gmsa_training.checkpoint import packed_state, unpack_int4
 from gmsa_training.export.builder import ROPE_NAMES, ExportError
 from gmsa_training.export.external_data import DataFiles, StoredTensor
-from gmsa_training.model import GmsaModel
-from gmsa_training.quantization import BLOCK_SIZE
+from gmsa_training.model.checkpoint import packed_state, unpack_int4
+from gmsa_training.model.gmsa_model import GmsaModel
+from gmsa_training.model.quantization import BLOCK_SIZE
 
 INT8_ZERO_POINT = 128
 

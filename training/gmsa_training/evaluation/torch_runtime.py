@@ -1,0 +1,107 @@
+"""A GMSA model in PyTorch, on CPU or GPU.
+
+B batch, L positions of the longest sequence, H hidden size."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache, PreTrainedTokenizerFast
+
+from gmsa_training.evaluation.inference import DecoderInput, Generated, Runtime
+from gmsa_training.model.fixed_weights import with_fixed_weights
+from gmsa_training.model.gmsa_model import GmsaModel
+
+_PREFILL_POSITIONS = 1024  # a step of the prefill, so that no mask is larger than [B, 1, this, L]
+
+
+class TorchRuntime(Runtime):
+    """Keeps a copy of `model`, in `dtype`, on `device`."""
+
+    def __init__(
+        self,
+        model: GmsaModel,
+        tokenizer: PreTrainedTokenizerFast,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.config, self.tokenizer, self.device = model.config, tokenizer, torch.device(device)
+        self.model = with_fixed_weights(model, self.device, dtype)
+        self.max_positions = 131072 if self.device.type == "cuda" else 8192
+
+    def _ids(self, ids: list[int]) -> Tensor:
+        return torch.tensor(ids, dtype=torch.int64, device=self.device)
+
+    @torch.inference_mode()
+    def compress(self, segments: list[list[int]], rate: int) -> list[Tensor]:
+        lengths = [len(ids) for ids in segments]
+        tokens, groups = max(lengths), -(-max(lengths) // rate)
+        padded = torch.tensor([ids + [0] * (tokens - len(ids)) for ids in segments])
+        places = torch.arange(tokens).expand(len(segments), -1)
+        numbers = torch.arange(len(segments)).unsqueeze(1) * groups + places // rate
+        numbers = numbers.masked_fill(places >= torch.tensor(lengths).unsqueeze(1), len(segments) * groups)
+        soft = self.model.compress(padded.to(self.device), numbers.to(self.device), groups)
+        return [soft[row, : -(-length // rate)] for row, length in enumerate(lengths)]
+
+    def _sequences(self, inputs: list[DecoderInput]) -> tuple[Tensor, Tensor]:
+        """Input embeddings [B, L, H], padded on the LEFT, so that all rows end at the same place, and paddings [B]."""
+        longest = max(len(one) for one in inputs)
+        rows = []
+        for one in inputs:
+            embed = self.model.embed_tokens
+            parts = [embed(self._ids(one.before)), *one.soft_tokens, embed(self._ids(one.after))]
+            rows.append(torch.nn.functional.pad(torch.cat(parts), (0, 0, longest - len(one), 0)))
+        return torch.stack(rows), self._ids([longest - len(one) for one in inputs])
+
+    def _prefill(self, embeds: Tensor, padding: Tensor, cache: DynamicCache) -> Tensor:
+        """Fills the cache from [B, L, H]; gives the output of the last position, [B, H]."""
+        places = torch.arange(embeds.shape[1], device=self.device)
+        for part, queries in zip(embeds.split(_PREFILL_POSITIONS, 1), places.split(_PREFILL_POSITIONS)):
+            keys, own = places[: int(queries[-1]) + 1], queries.unsqueeze(1)
+            # A padding position sees itself: a row of the mask without any key would give NaN.
+            mask = (keys >= padding.view(-1, 1, 1)) & (keys <= own) | (keys == own)
+            positions = (queries - padding.unsqueeze(1)).clamp(min=0)
+            hidden = self.model.decoder(part, positions, mask.unsqueeze(1), cache)
+        return hidden[:, -1]
+
+    @torch.inference_mode()
+    def generate(self, inputs: list[DecoderInput]) -> list[Generated]:
+        embeds, padding = self._sequences(inputs)
+        length = embeds.shape[1]
+        cache = DynamicCache()
+        hidden = self._prefill(embeds, padding, cache)
+        ends = self._ids(self.config.end_ids)
+        limits = self._ids([one.max_new_tokens for one in inputs])
+        alive = torch.arange(len(inputs), device=self.device)
+        running = torch.ones(len(inputs), dtype=torch.bool, device=self.device)
+        # Rows that leave the batch write what they have by their index; a finished row writes -1.
+        steps: list[tuple[Tensor, Tensor]] = []
+        margins = torch.full((len(inputs),), float("inf"), device=self.device)
+        number = 0
+        while True:
+            top = self.model.logits(hidden).float().topk(2)
+            best = top.indices[:, 0]
+            gap = top.values[:, 0] - top.values[:, 1]
+            margins[alive] = torch.where(running, torch.minimum(margins[alive], gap), margins[alive])
+            running = running & ~torch.isin(best, ends)
+            steps.append((alive, torch.where(running, best, -1)))
+            number += 1
+            running = running & (limits[alive] > number)
+            left = int(running.sum())
+            if not left:
+                break
+            if 2 * left <= len(alive):
+                kept = running.nonzero().squeeze(1)
+                cache.batch_select_indices(kept)
+                alive, running, best, padding = alive[kept], running[kept], best[kept], padding[kept]
+            embeds = self.model.embed_tokens(best.unsqueeze(1))
+            positions = (length - padding).unsqueeze(1)
+            length += 1
+            mask = (torch.arange(length, device=self.device) >= padding.view(-1, 1, 1)).unsqueeze(1)
+            hidden = self.model.decoder(embeds, positions, mask, cache)[:, -1]
+        tokens: list[list[int]] = [[] for _ in inputs]
+        for rows, ids in steps:
+            for row, token in zip(rows.tolist(), ids.tolist()):
+                if token >= 0:
+                    tokens[row].append(token)
+        return [Generated(ids, margin) for ids, margin in zip(tokens, margins.tolist())]

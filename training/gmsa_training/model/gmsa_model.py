@@ -1,0 +1,144 @@
+"""GMSA on top of Hugging Face layers: encoder, group merging, layer semantic alignment (LSA) and decoder; and what it is
+compared with, the traditional paradigm and the decoder alone on the original prompt (`ModelConfig.method`).
+
+S segments, T tokens of the longest segment, M soft tokens of the longest segment, B sequences of the decoder, L its
+longest length, H hidden size."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import PretrainedConfig
+
+from gmsa_training.config import ModelConfig
+from gmsa_training.data.packed_batch import PackedBatch
+from gmsa_training.model.layers import GridEmbedding, GridLinear, LayerStack, with_own_layers
+from gmsa_training.model.merging import merge_groups
+from gmsa_training.model.tcp import TcpHead
+from gmsa_training.model.token_losses import token_losses
+
+
+class GmsaModel(nn.Module):
+    """Encoder, LSA and decoder over one shared embedding.
+
+    `embed_tokens` is the decoder's input embedding and, transposed, its lm_head. The encoder starts as the first
+    layers of the base model, the LSA as its first `lsa_layers` layers (v1 section 3.3).
+    """
+
+    def __init__(self, base: nn.Module, base_config: PretrainedConfig, config: ModelConfig) -> None:
+        """base: a Hugging Face causal LM with `model.layers`, `model.norm`, `model.rotary_emb` and tied embeddings."""
+        super().__init__()
+        inner = base.model
+        self.config = config
+        self.base_config = base_config
+        table = inner.embed_tokens.weight.detach().float()
+        self.embed_tokens = GridEmbedding(*table.shape)
+        self.embed_tokens.weight.data.copy_(table)
+        self.decoder = self._stack(inner, inner.layers)
+        self.encoder = self.lsa = self.tcp = None
+        if config.method != "full":
+            self._add_compressor(inner, base_config)
+        self.set_quantization(False)
+
+    @staticmethod
+    def _stack(inner: nn.Module, layers: nn.ModuleList) -> LayerStack:
+        parts = with_own_layers(nn.ModuleDict({"layers": layers, "norm": copy.deepcopy(inner.norm)}).float())
+        return LayerStack(parts["layers"], parts["norm"], copy.deepcopy(inner.rotary_emb))
+
+    def _add_compressor(self, inner: nn.Module, base_config: PretrainedConfig) -> None:
+        config = self.config
+        if not 0 < config.encoder_layers <= len(inner.layers):
+            raise ValueError(f"The base model has {len(inner.layers)} layers, so encoder_layers cannot be {config.encoder_layers}.")
+        rms = self.embed_tokens.weight.pow(2).mean().sqrt().item()
+        if config.soft_token_scale == "final_norm":
+            rms = None
+        elif config.soft_token_scale != "embeddings":
+            raise ValueError(f"soft_token_scale must be 'embeddings' or 'final_norm', not {config.soft_token_scale!r}.")
+        self.encoder = self._stack(inner, copy.deepcopy(inner.layers[: config.encoder_layers]))
+        if config.method == "tcp":
+            scale = rms or inner.norm.weight.detach().pow(2).mean().sqrt().item()
+            self.tcp = TcpHead(config.slots(), base_config.hidden_size, scale)
+            nn.init.ones_(self.encoder.norm.weight)
+        else:
+            self.lsa = self._stack(inner, copy.deepcopy(inner.layers[: config.lsa_layers]))
+            if config.random_lsa:
+                for parameter in self.lsa.layers.parameters():
+                    if parameter.dim() > 1:
+                        nn.init.normal_(parameter, std=base_config.initializer_range)
+            if rms:
+                nn.init.constant_(self.encoder.norm.weight, rms)
+                nn.init.constant_(self.lsa.norm.weight, rms)
+        for stack in (self.encoder, self.lsa):
+            for name, module in stack.named_modules() if stack else []:
+                if name.endswith(("o_proj", "down_proj")):
+                    module.weight.data.mul_(config.branch_scale)
+        if config.encoder_lora:
+            for module in self.encoder.modules():
+                if isinstance(module, GridLinear):
+                    module.add_lora(config.encoder_lora)
+
+    def set_quantization(self, active: bool) -> None:
+        """Switches the grids that the configuration asks for on or off."""
+        for module in self.modules():
+            if isinstance(module, GridLinear):
+                module.quantize = active and self.config.quantization.linear
+            elif isinstance(module, GridEmbedding):
+                module.quantize = active and self.config.quantization.embedding
+
+    def set_trainable(self, names: list[str]) -> list[nn.Parameter]:
+        """Freezes everything but the named parts and gives their parameters. Names: `encoder` (with LoRA: the
+        low-rank update and the norm alone), `lsa`, `tcp`, `decoder`, `decoder.qkv`, `embedding`."""
+        self.requires_grad_(False)
+        for name in names:
+            part = getattr(self, name, None) if name in ("encoder", "lsa", "tcp", "decoder") else None
+            if name == "encoder" and part and self.config.encoder_lora:
+                chosen = [p for n, p in part.named_parameters() if "lora_" in n or n == "norm.weight"]
+            elif name == "decoder.qkv":
+                chosen = [p for n, p in self.decoder.named_parameters() if n.split(".")[-2] in ("q_proj", "k_proj", "v_proj")]
+            elif name == "embedding":
+                chosen = list(self.embed_tokens.parameters())
+            elif part is not None:
+                chosen = list(part.parameters())
+            else:
+                known = [one for one in ("encoder", "lsa", "tcp") if getattr(self, one) is not None]
+                known += ["decoder", "decoder.qkv", "embedding"]
+                raise ValueError(f"Unknown trainable part {name!r}; known: {', '.join(known)}.")
+            for parameter in chosen:
+                parameter.requires_grad_(True)
+        return [parameter for parameter in self.parameters() if parameter.requires_grad]
+
+    def compress(self, segment_ids: Tensor, groups: Tensor, soft_length: int) -> Tensor:
+        """segment_ids [S, T] and groups [S, T] (see SegmentChunk) to soft tokens [S, M, H] with M = soft_length."""
+        embeddings = self.embed_tokens(segment_ids)
+        if self.tcp is not None:
+            return self.tcp(self.encoder, embeddings, groups, soft_length)
+        hidden_states = self.encoder(embeddings)
+        count = segment_ids.shape[0] * soft_length
+        merged = merge_groups(hidden_states, groups, count).to(hidden_states.dtype)
+        return self.lsa(merged.view(segment_ids.shape[0], soft_length, -1))
+
+    def decoder_inputs(self, batch: PackedBatch) -> Tensor:
+        """The decoder's input embeddings [B, L, H]: prefix, soft tokens, prompt, target; zeros for padding."""
+        rows, length = batch.shape
+        tokens = self.embed_tokens(batch.token_ids)
+        inputs = tokens.new_zeros(rows * length, tokens.shape[-1]).index_copy(0, batch.token_target, tokens)
+        if batch.soft_source.numel():
+            chunks = [self.compress(chunk.segment_ids, chunk.groups, chunk.soft_length) for chunk in batch.chunks]
+            soft = torch.cat([chunk.flatten(0, 1) for chunk in chunks])[batch.soft_source]
+            inputs = inputs.index_copy(0, batch.soft_target, soft.to(inputs.dtype))
+        return inputs.view(rows, length, -1)
+
+    def logits(self, hidden_states: Tensor) -> Tensor:
+        return F.linear(hidden_states, self.embed_tokens.effective_weight())
+
+    def label_states(self, batch: PackedBatch) -> Tensor:
+        """The hidden states [Q, H] that predict the labels."""
+        hidden_states = self.decoder(self.decoder_inputs(batch), batch.positions, batch.turn_mask())
+        return hidden_states.flatten(0, 1)[batch.label_source]
+
+    def forward(self, batch: PackedBatch) -> Tensor:
+        """Negative log-likelihood of every label, f32 [Q]."""
+        return token_losses(self.label_states(batch), self.embed_tokens.effective_weight(), batch.labels)
