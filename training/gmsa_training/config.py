@@ -122,12 +122,25 @@ class DistillationConfig:
     """Learning from the distribution of a teacher that reads the whole context, the fine-tuned original prompt.
 
     teacher: a folder of packed weights of method `full` over the same vocabulary. The loss of an objective is
-    (1 - weight) * cross-entropy + weight * temperature^2 * KL(teacher || student), both at the labels' positions."""
+    (1 - weight) * cross-entropy + weight * temperature^2 * KL(teacher || student), both at the labels' positions,
+    + states_weight * what is unexplained of the teacher's hidden states at all tokens of question and answer, after
+    every `states_every`th layer of the decoder. Student and teacher then have as many layers."""
 
     teacher: str
     weight: float = 0.5
     temperature: float = 1.0
+    states_weight: float = 0.0
+    states_every: int = 3
     objectives: list[str] = field(default_factory=lambda: ["qa"])
+
+
+@dataclass
+class BlendConfig:
+    """At the start the decoder is (1 - share) of the weights that the run starts from and `share` of another's:
+    the `base` model's, or the `teacher`'s. It undoes part of what was learnt by heart."""
+
+    source: str = "base"
+    share: float = 0.5
 
 
 @dataclass
@@ -140,6 +153,7 @@ class TrainConfig:
     data: DataConfig = field(default_factory=DataConfig)
     stages: list[Stage] = field(default_factory=list)
     distillation: DistillationConfig | None = None
+    blend: BlendConfig | None = None
     seed: int = 0
     betas: list[float] = field(default_factory=lambda: [0.9, 0.95])
     weight_decay: float = 0.01
@@ -147,6 +161,8 @@ class TrainConfig:
     ema_decay: float = 0.0
     # Of the weights and activations in the model; the optimiser's masters are always f32.
     dtype: str = "bfloat16"
+    # Whether the layers are compiled (`fused_layer.py`): some tens of seconds at the start, fewer passes over memory.
+    compile_layers: bool = False
     workers: int = 0
     log_every: int = 20
     validate_every: int = 500
@@ -205,13 +221,27 @@ def _check(config: TrainConfig) -> None:
             raise ConfigError("Method 'full' is the teacher; it has no distillation.")
         if not 0 <= distillation.weight <= 1 or distillation.temperature <= 0:
             raise ConfigError("distillation.weight must be between 0 and 1, and its temperature above 0.")
+        if distillation.states_weight < 0 or distillation.states_every < 1:
+            raise ConfigError("distillation.states_weight must be at least 0, and states_every at least 1.")
         if unknown := set(distillation.objectives) - set(OBJECTIVES):
             raise ConfigError(f"Unknown objective {sorted(unknown)[0]!r} in distillation; known: {', '.join(OBJECTIVES)}.")
+
+
+def _check_blend(config: TrainConfig) -> None:
+    if (blend := config.blend) is None:
+        return
+    if blend.source not in ("base", "teacher"):
+        raise ConfigError(f"blend.source is 'base' or 'teacher', not {blend.source!r}.")
+    if blend.source == "teacher" and config.distillation is None:
+        raise ConfigError("blend.source 'teacher' needs a configuration with distillation.")
+    if not 0 <= blend.share <= 1:
+        raise ConfigError("blend.share must be between 0 and 1.")
 
 
 def config_from_dict(value: dict[str, Any]) -> TrainConfig:
     config = _build(TrainConfig, value, "")
     _check(config)
+    _check_blend(config)
     return config
 
 

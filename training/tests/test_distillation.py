@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from export_models import tiny_model, tiny_tokenizer
@@ -7,9 +9,11 @@ from gmsa_training.config import ConfigError, DistillationConfig, ModelConfig
 from gmsa_training.data.packing import Sample, pack
 from gmsa_training.model.checkpoint import save_packed
 from gmsa_training.model.gmsa_model import GmsaModel
-from gmsa_training.training.distillation import Teacher
+from gmsa_training.model.layers import KeptStates
+from gmsa_training.training.distillation import Teacher, unexplained_states
 
 CONFIG = DistillationConfig(teacher="unused", weight=0.5, temperature=2.0)
+STATES = replace(CONFIG, states_weight=0.5, states_every=1)
 
 
 def samples(rates=(2, 8, 4)) -> list[Sample]:
@@ -30,8 +34,11 @@ def test_a_student_equal_to_its_teacher_has_no_divergence():
     model = full_model()
     plain = [Sample(one.segments, 1, one.turns) for one in samples()]
     batch = pack(plain, "qa", [1], compressed=False, taught=True)
-    losses, divergence = Teacher(model, CONFIG, "cpu", torch.float32).losses(model, batch)
+    found = Teacher(model, STATES, "cpu", torch.float32).loss(model, batch)
+    losses, divergence = found.losses, found.divergence
     assert len(batch.uncompressed) > 1 and len(divergence) == len(batch.labels)
+    assert len(found.unexplained) == sum(one.turn_tokens() for one in plain)
+    torch.testing.assert_close(found.unexplained, torch.zeros_like(found.unexplained), atol=1e-5, rtol=0)
     torch.testing.assert_close(divergence, torch.zeros_like(divergence), atol=1e-5, rtol=0)
     torch.testing.assert_close(losses, model(batch), atol=1e-4, rtol=1e-4)
 
@@ -40,13 +47,17 @@ def test_the_teachers_states_stand_at_the_students_labels():
     """Each label of a row with several turns gets what the teacher gives for this turn alone."""
     model, rows = full_model(), samples()
     batch = pack(rows, "qa", [1], taught=True)
-    found = Teacher(model, CONFIG, "cpu", torch.float32).label_states(batch)
-    alone = []
+    found, states = Teacher(model, CONFIG, "cpu", torch.float32).read(batch, [0, 1])
+    alone, alone_states = [], []
     for row in rows:
         for prompt, target in row.turns:
             tokens = [1, *[token for segment in row.segments for token in segment], *prompt, *target[:-1]]
             with torch.no_grad():
-                alone.append(model.decoder(model.embed_tokens(torch.tensor([tokens])))[0, -len(target) :])
+                kept = KeptStates([0, 1], torch.arange(len(tokens) - len(prompt) - len(target) + 1, len(tokens)))
+                alone.append(model.decoder(model.embed_tokens(torch.tensor([tokens])), kept=kept)[0, -len(target) :])
+                alone_states.append(kept.states)
+    for one, expected in zip(states, zip(*alone_states), strict=True):
+        torch.testing.assert_close(one, torch.cat(expected), atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(found, torch.cat(alone), atol=1e-4, rtol=1e-3)
     assert batch.labels.tolist() == [token for row in rows for _, target in row.turns for token in target]
 
@@ -54,16 +65,34 @@ def test_the_teachers_states_stand_at_the_students_labels():
 def test_gradients_reach_the_student_alone():
     one = base()
     teacher_model = GmsaModel(one, one.config, ModelConfig(method="full", rates=[1], default_rate=1))
-    teacher = Teacher(teacher_model, CONFIG, "cpu", torch.float32)
+    teacher = Teacher(teacher_model, STATES, "cpu", torch.float32)
     student_base = base()
     student = GmsaModel(student_base, student_base.config, ModelConfig(encoder_layers=1, rates=[2, 4, 8]))
     student.set_trainable(["encoder", "lsa", "decoder"])
-    loss, losses, divergence = teacher.loss(student, pack(samples(), "qa", [1], taught=True))
-    assert loss.item() == pytest.approx(0.5 * losses.mean().item() + 0.5 * 4 * divergence.mean().item(), rel=1e-5)
-    assert divergence.min() > -1e-5 and divergence.mean() > 0
-    loss.backward()
+    found = teacher.loss(student, pack(samples(), "qa", [1], taught=True))
+    expected = 0.5 * found.losses.mean() + 0.5 * 4 * found.divergence.mean() + 0.5 * found.unexplained.mean()
+    assert found.total.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert found.divergence.min() > -1e-5 and found.divergence.mean() > 0 and found.unexplained.mean() > 0
+    found.total.backward()
     assert all(p.grad is not None for p in student.parameters() if p.requires_grad)
     assert all(p.grad is None for p in [*teacher.model.parameters(), *teacher_model.parameters()])
+
+
+def test_unexplained_states_are_in_units_of_the_teachers_variance_whatever_its_scale_and_mean():
+    expected = torch.randn(200, 8, generator=torch.Generator().manual_seed(0))
+    layers = [expected, 1000 * expected + 50]
+    mean = [layer.mean(0).expand_as(layer) for layer in layers]
+    assert unexplained_states(mean, layers).mean().item() == pytest.approx(1, rel=1e-3)
+    halfway = [(layer + one) / 2 for layer, one in zip(layers, mean)]
+    assert unexplained_states(halfway, layers).mean().item() == pytest.approx(0.25, rel=1e-3)
+    assert unexplained_states(layers, layers).max() == 0
+
+
+def test_the_states_of_the_last_layer_are_always_compared():
+    model = full_model()
+    teacher = Teacher(model, replace(STATES, states_every=5), "cpu", torch.float32)
+    assert teacher._layers(model) == [len(model.decoder.layers) - 1]
+    assert Teacher(model, CONFIG, "cpu", torch.float32)._layers(model) == []
 
 
 def test_a_teacher_that_does_not_fit_is_refused_in_words(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from tiny_run import tiny_config, write_base, write_data
 
 from gmsa_training.config import config_from_dict, config_to_dict
 from gmsa_training.evaluation import evaluate
-from gmsa_training.model.checkpoint import load_packed
+from gmsa_training.model.checkpoint import load_packed, save_packed
 from gmsa_training.training.train import Trainer, main
 
 MODEL = {"encoder_layers": 1, "rates": [2, 4], "segment_length": 64, "window": 1024}
@@ -80,13 +80,30 @@ def test_the_traditional_paradigm_is_trained_on_both_objectives_and_evaluated(ba
 
 def test_a_student_comes_nearer_to_its_teacher(base, data, full, tmp_path):
     value = config_to_dict(tiny_config(base, stage={"steps": 40}))
-    value |= {"model": MODEL, "distillation": {"teacher": str(full / "packed"), "weight": 0.5}}
+    value |= {"model": MODEL, "distillation": {"teacher": str(full / "packed"), "weight": 0.5, "states_weight": 0.5, "states_every": 1}}
     value["data"]["unanswerable"] = 0.2
     trainer = Trainer(config_from_dict(value), data, tmp_path)
     before = {name: tensor.clone() for name, tensor in trainer.teacher.model.state_dict().items()}
     trainer.run()
-    assert fall(losses(tmp_path, "train"), "divergence") > 0.005
+    assert fall(losses(tmp_path, "train"), "divergence") > 0.005 and fall(losses(tmp_path, "train"), "states") > 0.02
     assert all(torch.equal(tensor, before[name]) for name, tensor in trainer.teacher.model.state_dict().items())
+
+
+@pytest.mark.parametrize("source", ["teacher", "base"])
+def test_a_run_starts_from_a_blend_of_two_decoders(base, data, full, tmp_path, source):
+    value = config_to_dict(tiny_config(base)) | {"model": MODEL, "distillation": {"teacher": str(full / "packed")}}
+    value["data"]["unanswerable"] = 0.2
+    plain = Trainer(config_from_dict(value), data, tmp_path)
+    start, own = (dict(trainer.model.decoder.named_parameters()) for trainer in (plain, Trainer(tiny_config(base), data, tmp_path)))
+    with torch.no_grad():
+        for parameter in start.values():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    save_packed(plain.model, tmp_path / "start", str(base))
+    stored = load_packed(tmp_path / "start")[0].decoder.state_dict()
+    blended = Trainer(config_from_dict(value | {"blend": {"source": source, "share": 0.25}}), data, tmp_path, tmp_path / "start")
+    other = blended.teacher.model.decoder.state_dict() if source == "teacher" else own
+    for name, parameter in blended.model.decoder.named_parameters():
+        torch.testing.assert_close(parameter, 0.75 * stored[name] + 0.25 * other[name])
 
 
 def test_what_a_run_starts_from_is_logged(base, data, full, tmp_path):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gmsa_training.data.packed_batch import PackedBatch, SegmentChunk
+from gmsa_training.data.packed_batch import PackedBatch, SegmentChunk, TurnTokens
 
 _SHORT = 256  # tokens; shorter segments are padded to each other, so that few tokens are padding
 _UNCOMPRESSED_POSITIONS = 65536  # of one forward pass of a teacher
@@ -93,6 +93,7 @@ def pack(
     label_source: list[Tensor] = []
     labels: list[int] = []
     label_sample: list[int] = []
+    turn_tokens: list[Tensor] = []
     for row, sample in enumerate(samples):
         place = row * length
 
@@ -114,7 +115,9 @@ def pack(
         seen = place - row * length
         turns[row, :seen] = 0
         positions[row, :seen] = torch.arange(seen)
-        turn_places[row, : sample.turn_tokens()] = torch.arange(seen, seen + sample.turn_tokens())
+        own_places = torch.arange(seen, seen + sample.turn_tokens())
+        turn_places[row, : sample.turn_tokens()] = own_places
+        turn_tokens.append(row * length + own_places)
         for number, (prompt, target) in enumerate(sample.turns, start=1):
             start = place - row * length
             first_label = place + len(prompt) - 1
@@ -138,20 +141,32 @@ def pack(
         labels=torch.tensor(labels),
         label_sample=torch.tensor(label_sample),
         sample_rates=torch.tensor([sample.rate for sample in samples]),
+        turn_tokens=TurnTokens(
+            torch.cat(turn_tokens),
+            torch.arange(len(samples)).repeat_interleave(torch.tensor([sample.turn_tokens() for sample in samples])),
+        ),
         shape=(len(samples), length),
         turns=turns if several else None,
         positions=positions if several else None,
         turn_places=turn_places if several else None,
     )
     if taught:
-        batch.uncompressed, batch.uncompressed_order = _uncompressed(samples, batch, prefix_ids, rounding)
+        batch.uncompressed, order = _uncompressed(samples, batch.objective, prefix_ids, rounding)
+        batch.uncompressed_order = _rows_in_order(batch.label_sample, order)
+        batch.uncompressed_turns = _rows_in_order(batch.turn_tokens.sample, order)
     return batch
 
 
+def _rows_in_order(row_of: Tensor, order: list[int]) -> Tensor:
+    """The numbers of all items that belong to rows, row after row."""
+    return torch.cat([torch.nonzero(row_of == row).squeeze(1) for row in order])
+
+
 def _uncompressed(
-    samples: list[Sample], batch: PackedBatch, prefix_ids: list[int], rounding: int
-) -> tuple[list[PackedBatch], Tensor]:
-    """What a teacher reads (see PackedBatch): rows of one batch may differ in length by the ratio of their rates."""
+    samples: list[Sample], objective: str, prefix_ids: list[int], rounding: int
+) -> tuple[list[PackedBatch], list[int]]:
+    """What a teacher reads (see PackedBatch), and the rows in its order: rows of one batch may differ in length by the
+    ratio of their rates."""
     plain = [Sample(sample.segments, 1, sample.turns) for sample in samples]
     lengths = [sample.decoder_length(len(prefix_ids)) for sample in plain]
     parts: list[list[int]] = [[]]
@@ -160,6 +175,5 @@ def _uncompressed(
             if lengths[row] > 1.5 * lengths[part[0]] + 64 or (len(part) + 1) * lengths[row] > _UNCOMPRESSED_POSITIONS:
                 parts.append([])
         parts[-1].append(row)
-    order = [torch.nonzero(batch.label_sample == row).squeeze(1) for part in parts for row in part]
-    batches = [pack([plain[row] for row in part], batch.objective, prefix_ids, rounding, compressed=False) for part in parts]
-    return batches, torch.cat(order)
+    batches = [pack([plain[row] for row in part], objective, prefix_ids, rounding, compressed=False) for part in parts]
+    return batches, [row for part in parts for row in part]

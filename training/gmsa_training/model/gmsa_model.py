@@ -15,7 +15,7 @@ from transformers import PretrainedConfig
 
 from gmsa_training.config import ModelConfig
 from gmsa_training.data.packed_batch import PackedBatch
-from gmsa_training.model.layers import GridEmbedding, GridLinear, LayerStack, with_own_layers
+from gmsa_training.model.layers import GridEmbedding, GridLinear, KeptStates, LayerStack, with_own_layers
 from gmsa_training.model.merging import merge_groups
 from gmsa_training.model.tcp import TcpHead
 from gmsa_training.model.token_losses import token_losses
@@ -134,9 +134,9 @@ class GmsaModel(nn.Module):
     def logits(self, hidden_states: Tensor) -> Tensor:
         return F.linear(hidden_states, self.embed_tokens.effective_weight())
 
-    def label_states(self, batch: PackedBatch) -> Tensor:
-        """The hidden states [Q, H] that predict the labels."""
-        hidden_states = self.decoder(self.decoder_inputs(batch), batch.positions, batch.turn_mask())
+    def label_states(self, batch: PackedBatch, kept: KeptStates | None = None) -> Tensor:
+        """The hidden states [Q, H] that predict the labels. kept: takes those of the decoder's layers."""
+        hidden_states = self.decoder(self.decoder_inputs(batch), batch.positions, batch.turn_mask(), kept=kept)
         return hidden_states.flatten(0, 1)[batch.label_source]
 
     def forward(self, batch: PackedBatch) -> Tensor:

@@ -5,18 +5,18 @@ B batch, L positions, H hidden size."""
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import Cache
-from transformers.models.llama.modeling_llama import LlamaAttention
 
 from gmsa_training.config import LoraConfig
 from gmsa_training.data.packed_batch import TurnMask
 from gmsa_training.model import attention
-from gmsa_training.model.fused_attention import FusedAttention
+from gmsa_training.model.fused_layer import FusedLayer, can_be_fused
 from gmsa_training.model.quantization import to_int4_grid, to_int8_grid
 
 
@@ -63,10 +63,10 @@ class GridEmbedding(nn.Embedding):
 
 
 def with_own_layers(module: nn.Module) -> nn.Module:
-    """Replaces linear layers by GridLinear, RMSNorms by PyTorch's, which is one fused kernel, and Llama's attention."""
+    """Replaces linear layers by GridLinear, RMSNorms by PyTorch's, which is one fused kernel, and Llama's layers."""
     for name, child in module.named_children():
-        if type(child) is LlamaAttention:
-            child.__class__ = FusedAttention
+        if can_be_fused(child):
+            child.__class__ = FusedLayer
         if type(child).__name__.endswith("RMSNorm") and not isinstance(child, nn.RMSNorm):
             norm = nn.RMSNorm(child.weight.shape, eps=child.variance_epsilon, dtype=child.weight.dtype)
             norm.load_state_dict(child.state_dict())
@@ -79,6 +79,19 @@ def with_own_layers(module: nn.Module) -> nn.Module:
         else:
             with_own_layers(child)
     return module
+
+
+class KeptStates:
+    """Hidden states after some of the layers, at some places, collected in a forward pass."""
+
+    def __init__(self, layers: Collection[int], places: Tensor) -> None:
+        """layers: numbers from 0. places int64 [K] in the B * L positions."""
+        self.layers, self.places = layers, places
+        self.states: list[Tensor] = []  # [K, H] of each layer, in order
+
+    def take(self, layer: int, hidden_states: Tensor) -> None:
+        if layer in self.layers:
+            self.states.append(hidden_states.flatten(0, 1)[self.places])
 
 
 class LayerStack(nn.Module):
@@ -99,13 +112,14 @@ class LayerStack(nn.Module):
         position_ids: Tensor | None = None,
         attention_mask: Tensor | TurnMask | None = None,
         cache: Cache | None = None,
+        kept: KeptStates | None = None,
     ) -> Tensor:
         """[B, L, H] to [B, L, H]. Without a mask attention is causal, which suffices for right padding: a real token
         never sees the padding behind it. attention_mask: bool [B, 1, L, keys], true where a key is seen; or turns."""
         if position_ids is None:
             position_ids = torch.arange(hidden_states.shape[1], device=hidden_states.device).unsqueeze(0)
         position_embeddings = self.rotary(hidden_states, position_ids)
-        for layer in self.layers:
+        for number, layer in enumerate(self.layers):
             hidden_states = layer(
                 hidden_states,
                 attention_mask=attention_mask,
@@ -114,4 +128,6 @@ class LayerStack(nn.Module):
                 use_cache=cache is not None,
                 position_embeddings=position_embeddings,
             )
+            if kept is not None:
+                kept.take(number, hidden_states)
         return self.norm(hidden_states)

@@ -6,8 +6,6 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from gmsa_training.data.packed_batch import PackedBatch
-
 
 class LossMeter:
     """Sums of losses by objective and rate, kept on the device so that no step waits for it."""
@@ -18,11 +16,10 @@ class LossMeter:
         self.known = torch.tensor(rates, device=device)
         self.sums = torch.zeros(len(objectives), len(rates), 2, device=device)
 
-    def add(self, batch: PackedBatch, losses: Tensor, name: str | None = None) -> None:
-        """losses [Q]; name: other than the batch's objective."""
-        rates = batch.sample_rates[batch.label_sample]
+    def add(self, name: str, rates: Tensor, losses: Tensor) -> None:
+        """losses [N], of one objective, and the rate of each, [N]."""
         chosen = (rates.unsqueeze(0) == self.known.unsqueeze(1)).float()  # [rates, labels]
-        row = self.sums[self.objectives.index(name or batch.objective)]
+        row = self.sums[self.objectives.index(name)]
         row[:, 0] += chosen @ losses.detach().float()
         row[:, 1] += chosen.sum(-1)
 

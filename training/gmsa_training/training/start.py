@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from gmsa_training.config import ConfigError
 from gmsa_training.export.reload import load_exported
@@ -26,3 +28,10 @@ def start_from(model: GmsaModel, folder: Path) -> dict[str, list[str]]:
     except (KeyError, RuntimeError) as error:
         raise ConfigError(f"The weights in {folder} do not fit the configuration's model: {error}") from error
     return {"taken": sorted(taken), "fresh": sorted(set(parts) - stored), "left": sorted(stored - set(parts))}
+
+
+@torch.no_grad()
+def blend(model: nn.Module, other: Mapping[str, Tensor], share: float) -> None:
+    """Makes every parameter (1 - share) of itself and `share` of the other of its name."""
+    for name, parameter in model.named_parameters():
+        parameter.lerp_(other[name].to(parameter), share)

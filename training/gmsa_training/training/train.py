@@ -5,6 +5,7 @@ the same --out."""
 from __future__ import annotations
 
 import argparse
+import copy
 import dataclasses
 import json
 import os
@@ -26,13 +27,14 @@ from gmsa_training.data.packed_batch import PackedBatch
 from gmsa_training.data.training_data import TrainingData, load_training_data
 from gmsa_training.model.base_model import BaseModelError, load_base
 from gmsa_training.model.checkpoint import save_packed
+from gmsa_training.model.fused_layer import compile_layers
 from gmsa_training.model.gmsa_model import GmsaModel
 from gmsa_training.training.distillation import Teacher
 from gmsa_training.training.loss_meter import LossMeter
 from gmsa_training.training.loss_plot import plot_losses
 from gmsa_training.training.masters import Masters
 from gmsa_training.training.optimisation import Averaged, learning_rate
-from gmsa_training.training.start import start_from
+from gmsa_training.training.start import blend, start_from
 from gmsa_training.training.validation import validation_batches
 
 
@@ -47,17 +49,23 @@ class Trainer:
         torch.set_float32_matmul_precision("high")
         # cuDNN's attention plans a graph for every new shape, and nearly every batch has one.
         torch.backends.cuda.enable_cudnn_sdp(False)
+        if config.compile_layers:
+            compile_layers()
         base, tokenizer = load_base(config.base)
         backend = tokenizer.backend_tokenizer
         self.model = GmsaModel(base, base.config, config.model)
         for stage in config.stages:
             self.model.set_trainable(stage.trainable)  # an unknown part is refused now, not after the stages before
+        base_decoder = copy.deepcopy(self.model.decoder.state_dict()) if config.blend else {}
         if resume_from is not None:
             self.log(kind="start", start=str(resume_from), **start_from(self.model, resume_from))
         self.model.to(self.device)
         self.teacher: Teacher | None = None
         if config.distillation is not None:
             self.teacher = Teacher.load(config.distillation, self.model, self.device, getattr(torch, config.dtype))
+        if config.blend:
+            taught = self.teacher.model.decoder.state_dict() if self.teacher and config.blend.source == "teacher" else None
+            blend(self.model.decoder, taught or base_decoder, config.blend.share)
         encode = lambda texts: [e.ids for e in backend.encode_batch(texts, add_special_tokens=False)]  # noqa: E731
         self.data: TrainingData = load_training_data(data_folder, config.data, encode)
         self.maker = SampleMaker(self.data, self.config.model)
@@ -82,13 +90,16 @@ class Trainer:
         total = sum(stage.objectives.values())
         for batch in batches:
             if self.teacher is not None and batch.objective in self.taught:
-                loss, losses, divergence = self.teacher.loss(self.model, batch)
-                meter.add(batch, divergence, "divergence")
+                found = self.teacher.loss(self.model, batch)
+                loss, losses = found.total, found.losses
+                meter.add("divergence", batch.sample_rates[batch.label_sample], found.divergence)
+                if found.unexplained is not None:
+                    meter.add("states", batch.sample_rates[batch.turn_tokens.sample], found.unexplained)
             else:
                 losses = self.model(batch)
                 loss = losses.mean()
             (loss * stage.objectives[batch.objective] / total).backward()
-            meter.add(batch, losses)
+            meter.add(batch.objective, batch.sample_rates[batch.label_sample], losses)
         self.masters.take_gradients()
         parameters = self.masters.trained
         if self.accelerator.num_processes > 1:
@@ -233,7 +244,7 @@ class Trainer:
         self._write_masters()
 
     def _run_stage(self, stage: Stage) -> None:
-        names = [*stage.objectives, *(["divergence"] if self.teacher else [])]
+        names = [*stage.objectives, *(["divergence", "states"] if self.teacher else [])]
         meter = LossMeter(names, sorted(stage.rates), self.device)
         started, offset = time.monotonic(), self.stage_elapsed
         logged_at, positions, sources = started, 0, 0
