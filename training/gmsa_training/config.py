@@ -123,13 +123,16 @@ class DistillationConfig:
 
     teacher: a folder of packed weights of method `full` over the same vocabulary. The loss of an objective is
     (1 - weight) * cross-entropy + weight * temperature^2 * KL(teacher || student), both at the labels' positions,
-    + states_weight * what is unexplained of the teacher's hidden states at all tokens of question and answer, after
-    every `states_every`th layer of the decoder. Student and teacher then have as many layers."""
+    + states_weight * what is unexplained of the teacher's hidden states at all tokens of question and answer
+    + context_weight * what is unexplained, at the soft tokens, of the means of the teacher's hidden states over the
+    tokens that each stands for, both after every `states_every`th layer of the decoder. Student and teacher then have
+    as many layers."""
 
     teacher: str
     weight: float = 0.5
     temperature: float = 1.0
     states_weight: float = 0.0
+    context_weight: float = 0.0
     states_every: int = 3
     objectives: list[str] = field(default_factory=lambda: ["qa"])
 
@@ -221,8 +224,8 @@ def _check(config: TrainConfig) -> None:
             raise ConfigError("Method 'full' is the teacher; it has no distillation.")
         if not 0 <= distillation.weight <= 1 or distillation.temperature <= 0:
             raise ConfigError("distillation.weight must be between 0 and 1, and its temperature above 0.")
-        if distillation.states_weight < 0 or distillation.states_every < 1:
-            raise ConfigError("distillation.states_weight must be at least 0, and states_every at least 1.")
+        if min(distillation.states_weight, distillation.context_weight) < 0 or distillation.states_every < 1:
+            raise ConfigError("distillation.states_weight and context_weight must be at least 0, states_every at least 1.")
         if unknown := set(distillation.objectives) - set(OBJECTIVES):
             raise ConfigError(f"Unknown objective {sorted(unknown)[0]!r} in distillation; known: {', '.join(OBJECTIVES)}.")
 

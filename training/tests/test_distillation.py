@@ -13,7 +13,7 @@ from gmsa_training.model.layers import KeptStates
 from gmsa_training.training.distillation import Teacher, unexplained_states
 
 CONFIG = DistillationConfig(teacher="unused", weight=0.5, temperature=2.0)
-STATES = replace(CONFIG, states_weight=0.5, states_every=1)
+STATES = replace(CONFIG, states_weight=0.5, context_weight=0.25, states_every=1)
 
 
 def samples(rates=(2, 8, 4)) -> list[Sample]:
@@ -37,8 +37,10 @@ def test_a_student_equal_to_its_teacher_has_no_divergence():
     found = Teacher(model, STATES, "cpu", torch.float32).loss(model, batch)
     losses, divergence = found.losses, found.divergence
     assert len(batch.uncompressed) > 1 and len(divergence) == len(batch.labels)
-    assert len(found.unexplained) == sum(one.turn_tokens() for one in plain)
-    torch.testing.assert_close(found.unexplained, torch.zeros_like(found.unexplained), atol=1e-5, rtol=0)
+    assert len(found.states) == sum(one.turn_tokens() for one in plain)
+    assert len(found.context) == sum(one.source_tokens() for one in plain)
+    for unexplained in (found.states, found.context):
+        torch.testing.assert_close(unexplained, torch.zeros_like(unexplained), atol=1e-5, rtol=0)
     torch.testing.assert_close(divergence, torch.zeros_like(divergence), atol=1e-5, rtol=0)
     torch.testing.assert_close(losses, model(batch), atol=1e-4, rtol=1e-4)
 
@@ -47,7 +49,7 @@ def test_the_teachers_states_stand_at_the_students_labels():
     """Each label of a row with several turns gets what the teacher gives for this turn alone."""
     model, rows = full_model(), samples()
     batch = pack(rows, "qa", [1], taught=True)
-    found, states = Teacher(model, CONFIG, "cpu", torch.float32).read(batch, [0, 1])
+    read = Teacher(model, STATES, "cpu", torch.float32).read(batch, [0, 1])
     alone, alone_states = [], []
     for row in rows:
         for prompt, target in row.turns:
@@ -56,10 +58,28 @@ def test_the_teachers_states_stand_at_the_students_labels():
                 kept = KeptStates([0, 1], torch.arange(len(tokens) - len(prompt) - len(target) + 1, len(tokens)))
                 alone.append(model.decoder(model.embed_tokens(torch.tensor([tokens])), kept=kept)[0, -len(target) :])
                 alone_states.append(kept.states)
-    for one, expected in zip(states, zip(*alone_states), strict=True):
+    for one, expected in zip(read.turns, zip(*alone_states), strict=True):
         torch.testing.assert_close(one, torch.cat(expected), atol=1e-4, rtol=1e-3)
-    torch.testing.assert_close(found, torch.cat(alone), atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(read.labels, torch.cat(alone), atol=1e-4, rtol=1e-3)
     assert batch.labels.tolist() == [token for row in rows for _, target in row.turns for token in target]
+
+
+def test_a_soft_token_is_compared_with_the_mean_of_the_states_of_its_own_tokens():
+    model, rows = full_model(), samples()
+    batch = pack(rows, "qa", [1], taught=True)
+    read = Teacher(model, STATES, "cpu", torch.float32).read(batch, [0, 1])
+    expected = [[], []]
+    for row in rows:
+        tokens = [1, *[token for segment in row.segments for token in segment]]
+        kept = KeptStates([0, 1], torch.arange(1, len(tokens)))
+        with torch.no_grad():
+            model.decoder(model.embed_tokens(torch.tensor([tokens])), kept=kept)
+        for layer, states in enumerate(kept.states):
+            for own in states.split([len(segment) for segment in row.segments]):
+                expected[layer] += [group.mean(0) for group in own.split(row.rate)]
+    for found, wanted in zip(read.contexts, expected, strict=True):
+        torch.testing.assert_close(found, torch.stack(wanted), atol=1e-4, rtol=1e-3)
+    assert len(expected[0]) == len(batch.context_tokens.places) == sum(row.soft_tokens() for row in rows)
 
 
 def test_gradients_reach_the_student_alone():
@@ -70,9 +90,9 @@ def test_gradients_reach_the_student_alone():
     student = GmsaModel(student_base, student_base.config, ModelConfig(encoder_layers=1, rates=[2, 4, 8]))
     student.set_trainable(["encoder", "lsa", "decoder"])
     found = teacher.loss(student, pack(samples(), "qa", [1], taught=True))
-    expected = 0.5 * found.losses.mean() + 0.5 * 4 * found.divergence.mean() + 0.5 * found.unexplained.mean()
+    expected = 0.5 * found.losses.mean() + 0.5 * 4 * found.divergence.mean() + 0.5 * found.states.mean() + 0.25 * found.context.mean()
     assert found.total.item() == pytest.approx(expected.item(), rel=1e-5)
-    assert found.divergence.min() > -1e-5 and found.divergence.mean() > 0 and found.unexplained.mean() > 0
+    assert found.divergence.min() > -1e-5 and found.divergence.mean() > 0 and found.states.mean() > 0 and found.context.mean() > 0
     found.total.backward()
     assert all(p.grad is not None for p in student.parameters() if p.requires_grad)
     assert all(p.grad is None for p in [*teacher.model.parameters(), *teacher_model.parameters()])

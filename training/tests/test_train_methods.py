@@ -80,12 +80,13 @@ def test_the_traditional_paradigm_is_trained_on_both_objectives_and_evaluated(ba
 
 def test_a_student_comes_nearer_to_its_teacher(base, data, full, tmp_path):
     value = config_to_dict(tiny_config(base, stage={"steps": 40}))
-    value |= {"model": MODEL, "distillation": {"teacher": str(full / "packed"), "weight": 0.5, "states_weight": 0.5, "states_every": 1}}
+    value |= {"model": MODEL, "distillation": {"teacher": str(full / "packed"), "weight": 0.5, "states_weight": 0.5, "context_weight": 0.1, "states_every": 1}}
     value["data"]["unanswerable"] = 0.2
     trainer = Trainer(config_from_dict(value), data, tmp_path)
     before = {name: tensor.clone() for name, tensor in trainer.teacher.model.state_dict().items()}
     trainer.run()
     assert fall(losses(tmp_path, "train"), "divergence") > 0.005 and fall(losses(tmp_path, "train"), "states") > 0.02
+    assert fall(losses(tmp_path, "train"), "context") > 0.02
     assert all(torch.equal(tensor, before[name]) for name, tensor in trainer.teacher.model.state_dict().items())
 
 

@@ -46,9 +46,9 @@ class TurnMask:
 
 
 @dataclass
-class TurnTokens:
-    """The input tokens of all turns, in the order of samples and turns. places int64 [K]: in the decoder's B * L
-    positions. sample int64 [K]: the sequence that each belongs to."""
+class Tokens:
+    """Some of the decoder's positions, in the order of samples. places int64 [K]: in its B * L positions.
+    sample int64 [K]: the sequence that each belongs to."""
 
     places: Tensor
     sample: Tensor
@@ -66,9 +66,10 @@ class PackedBatch:
     label_sample [Q]: which sequence a label belongs to. sample_rates [B]. source_tokens: without padding.
     turns, positions [B, L], turn_places [B, T], where a row has several turns: the turn of each position (0: context,
     -1: padding), its place in the sequence that this turn would make with the context alone, and see TurnMask.
-    turn_tokens: where the tokens of the turns stand.
+    turn_tokens, context_tokens: where the tokens of the turns stand, and what stands for the context.
     uncompressed: the same rows with the context's own tokens, for a teacher, in batches of similar length; their labels
-    in order are the batch's labels at uncompressed_order [Q], and their turn tokens those at uncompressed_turns [K].
+    in order are the batch's labels at uncompressed_order [Q], their turn tokens those at uncompressed_turns, and their
+    context tokens are merged into the soft tokens (in the order of context_tokens) at uncompressed_groups.
     """
 
     objective: str
@@ -82,7 +83,8 @@ class PackedBatch:
     labels: Tensor
     label_sample: Tensor
     sample_rates: Tensor
-    turn_tokens: TurnTokens
+    turn_tokens: Tokens
+    context_tokens: Tokens
     shape: tuple[int, int]
     turns: Tensor | None = None
     positions: Tensor | None = None
@@ -90,6 +92,7 @@ class PackedBatch:
     uncompressed: list[PackedBatch] = dataclasses.field(default_factory=list)
     uncompressed_order: Tensor | None = None
     uncompressed_turns: Tensor | None = None
+    uncompressed_groups: Tensor | None = None
 
     def turn_mask(self) -> TurnMask | None:
         """Causal, and blind to other turns; None where causal attention suffices."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from gmsa_training.data.packed_batch import PackedBatch, SegmentChunk, TurnTokens
+from gmsa_training.data.packed_batch import PackedBatch, SegmentChunk, Tokens
 
 _SHORT = 256  # tokens; shorter segments are padded to each other, so that few tokens are padding
 _UNCOMPRESSED_POSITIONS = 65536  # of one forward pass of a teacher
@@ -94,6 +95,7 @@ def pack(
     labels: list[int] = []
     label_sample: list[int] = []
     turn_tokens: list[Tensor] = []
+    context_tokens: list[Tensor] = []
     for row, sample in enumerate(samples):
         place = row * length
 
@@ -118,6 +120,7 @@ def pack(
         own_places = torch.arange(seen, seen + sample.turn_tokens())
         turn_places[row, : sample.turn_tokens()] = own_places
         turn_tokens.append(row * length + own_places)
+        context_tokens.append(row * length + torch.arange(len(prefix_ids), seen))
         for number, (prompt, target) in enumerate(sample.turns, start=1):
             start = place - row * length
             first_label = place + len(prompt) - 1
@@ -141,10 +144,8 @@ def pack(
         labels=torch.tensor(labels),
         label_sample=torch.tensor(label_sample),
         sample_rates=torch.tensor([sample.rate for sample in samples]),
-        turn_tokens=TurnTokens(
-            torch.cat(turn_tokens),
-            torch.arange(len(samples)).repeat_interleave(torch.tensor([sample.turn_tokens() for sample in samples])),
-        ),
+        turn_tokens=_tokens(turn_tokens),
+        context_tokens=_tokens(context_tokens),
         shape=(len(samples), length),
         turns=turns if several else None,
         positions=positions if several else None,
@@ -154,12 +155,30 @@ def pack(
         batch.uncompressed, order = _uncompressed(samples, batch.objective, prefix_ids, rounding)
         batch.uncompressed_order = _rows_in_order(batch.label_sample, order)
         batch.uncompressed_turns = _rows_in_order(batch.turn_tokens.sample, order)
+        batch.uncompressed_groups = _groups_in_order(samples, order)
     return batch
+
+
+def _tokens(places: list[Tensor]) -> Tokens:
+    """places: of each row."""
+    return Tokens(torch.cat(places), torch.arange(len(places)).repeat_interleave(torch.tensor([len(one) for one in places])))
 
 
 def _rows_in_order(row_of: Tensor, order: list[int]) -> Tensor:
     """The numbers of all items that belong to rows, row after row."""
     return torch.cat([torch.nonzero(row_of == row).squeeze(1) for row in order])
+
+
+def _groups_in_order(samples: list[Sample], order: list[int]) -> Tensor:
+    """Of every context token, row after row, the number of its soft token among those of all samples."""
+    first = [0, *itertools.accumulate(sample.soft_tokens() for sample in samples)]
+    groups = []
+    for row in order:
+        start = first[row]
+        for segment in samples[row].segments:
+            groups.append(start + torch.arange(len(segment)) // samples[row].rate)
+            start += -(-len(segment) // samples[row].rate)
+    return torch.cat(groups)
 
 
 def _uncompressed(

@@ -15,18 +15,30 @@ from gmsa_training.model.checkpoint import load_packed
 from gmsa_training.model.fixed_weights import with_fixed_weights
 from gmsa_training.model.gmsa_model import GmsaModel
 from gmsa_training.model.layers import KeptStates
+from gmsa_training.model.merging import merge_groups
 from gmsa_training.model.token_losses import distilled_losses
+
+
+@dataclass
+class TeacherStates:
+    """labels [Q, H]: the hidden states that predict the labels. After each layer: turns [K, H] at the tokens of the
+    turns, contexts [N, H] the means over the context tokens that each soft token stands for."""
+
+    labels: Tensor
+    turns: list[Tensor]
+    contexts: list[Tensor]
 
 
 @dataclass
 class DistilledLoss:
     """What is minimised, and its parts: the negative log-likelihood of every label and KL(teacher || student) there,
-    each f32 [Q], and what is unexplained of the states at the turn tokens, f32 [K], where they are compared."""
+    each f32 [Q]; where states are compared, what is unexplained of them at the turn tokens and at the soft tokens, f32."""
 
     total: Tensor
     losses: Tensor
     divergence: Tensor
-    unexplained: Tensor | None
+    states: Tensor | None = None
+    context: Tensor | None = None
 
 
 class Teacher:
@@ -50,48 +62,56 @@ class Teacher:
                 raise ConfigError(f"The teacher {config.teacher} has {name} {found!r}, the student {wanted!r}.")
         if model.embed_tokens.num_embeddings != student.embed_tokens.num_embeddings:
             raise ConfigError(f"The teacher {config.teacher} has another vocabulary.")
-        if config.states_weight and len(model.decoder.layers) != len(student.decoder.layers):
-            raise ConfigError(f"The teacher {config.teacher} has another number of layers; set states_weight to 0.")
+        if (config.states_weight or config.context_weight) and len(model.decoder.layers) != len(student.decoder.layers):
+            raise ConfigError(f"The teacher {config.teacher} has another number of layers; set states_weight and context_weight to 0.")
         return cls(model, config, device, dtype)
 
     def _layers(self, student: GmsaModel) -> list[int]:
         """The layers whose states are compared: the last one, and every so-manieth before it."""
-        if not self.config.states_weight:
+        if not (self.config.states_weight or self.config.context_weight):
             return []
         return list(range(len(student.decoder.layers) - 1, -1, -self.config.states_every))[::-1]
 
     @torch.no_grad()
-    def read(self, batch: PackedBatch, layers: Collection[int] = ()) -> tuple[Tensor, list[Tensor]]:
-        """The teacher's hidden states [Q, H] at the batch's labels, and after each of the layers those [K, H] at its
-        turn tokens, in their orders."""
+    def read(self, batch: PackedBatch, layers: Collection[int] = ()) -> TeacherStates:
+        """Reads the batch with the context's own tokens; layers: those whose states are wanted."""
         assert batch.uncompressed_order is not None and batch.uncompressed_turns is not None
-        kept = [KeptStates(layers, part.turn_tokens.places) for part in batch.uncompressed]
+        places = [torch.cat([part.turn_tokens.places, part.context_tokens.places]) for part in batch.uncompressed]
+        kept = [KeptStates(layers, one) for one in places]
         labels = torch.cat([self.model.label_states(part, one) for part, one in zip(batch.uncompressed, kept)])
-        turns = [torch.cat(parts) for parts in zip(*(one.states for one in kept))]
-        order = batch.uncompressed_turns
-        return (
-            torch.empty_like(labels).index_copy_(0, batch.uncompressed_order, labels),
-            [torch.empty_like(states).index_copy_(0, order, states) for states in turns],
-        )
+        counts = [len(part.turn_tokens.places) for part in batch.uncompressed]
+        turns, contexts = [], []
+        for parts in zip(*(one.states for one in kept)):
+            own = torch.cat([states[:count] for states, count in zip(parts, counts)])
+            turns.append(torch.empty_like(own).index_copy_(0, batch.uncompressed_turns, own))
+            if self.config.context_weight:
+                read = torch.cat([states[count:] for states, count in zip(parts, counts)])
+                contexts.append(merge_groups(read, batch.uncompressed_groups, len(batch.context_tokens.places)))
+        return TeacherStates(torch.empty_like(labels).index_copy_(0, batch.uncompressed_order, labels), turns, contexts)
 
     def loss(self, student: GmsaModel, batch: PackedBatch) -> DistilledLoss:
         config = self.config
-        kept = KeptStates(self._layers(student), batch.turn_tokens.places)
+        kept = KeptStates(self._layers(student), torch.cat([batch.turn_tokens.places, batch.context_tokens.places]))
         own_states = student.label_states(batch, kept)
-        states, turns = self.read(batch, kept.layers)
+        read = self.read(batch, kept.layers)
         losses, divergence = distilled_losses(
             own_states,
             student.embed_tokens.effective_weight(),
             batch.labels,
-            states,
+            read.labels,
             self.model.embed_tokens.weight,
             config.temperature,
         )
-        total = (1 - config.weight) * losses.mean() + config.weight * config.temperature**2 * divergence.mean()
-        unexplained = unexplained_states(kept.states, turns) if turns else None
-        if unexplained is not None:
-            total = total + config.states_weight * unexplained.mean()
-        return DistilledLoss(total, losses, divergence, unexplained)
+        found = DistilledLoss(losses.new_zeros(()), losses, divergence)
+        found.total = (1 - config.weight) * losses.mean() + config.weight * config.temperature**2 * divergence.mean()
+        count = len(batch.turn_tokens.places)
+        if config.states_weight:
+            found.states = unexplained_states([states[:count] for states in kept.states], read.turns)
+            found.total = found.total + config.states_weight * found.states.mean()
+        if config.context_weight:
+            found.context = unexplained_states([states[count:] for states in kept.states], read.contexts)
+            found.total = found.total + config.context_weight * found.context.mean()
+        return found
 
 
 def unexplained_states(found: list[Tensor], expected: list[Tensor]) -> Tensor:

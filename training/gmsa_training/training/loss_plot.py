@@ -42,7 +42,7 @@ def _draw(axis: Axes, entries: list[dict[str, Any]], name: str, number: int, lab
 
 def _save(figure: Any, axes: Any, titles: list[str], out: Path, title: str) -> None:
     for axis, name in zip(axes[0], titles):
-        unit = "unexplained share" if name.split("/")[0] == "states" else "nats a token"
+        unit = "unexplained share" if name.split("/")[0] in ("states", "context") else "nats a token"
         axis.set(title=name, xlabel="step", ylabel=unit, yscale="log")
         axis.grid(alpha=0.3)
         axis.legend()

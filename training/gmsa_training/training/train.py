@@ -93,8 +93,10 @@ class Trainer:
                 found = self.teacher.loss(self.model, batch)
                 loss, losses = found.total, found.losses
                 meter.add("divergence", batch.sample_rates[batch.label_sample], found.divergence)
-                if found.unexplained is not None:
-                    meter.add("states", batch.sample_rates[batch.turn_tokens.sample], found.unexplained)
+                if found.states is not None:
+                    meter.add("states", batch.sample_rates[batch.turn_tokens.sample], found.states)
+                if found.context is not None:
+                    meter.add("context", batch.sample_rates[batch.context_tokens.sample], found.context)
             else:
                 losses = self.model(batch)
                 loss = losses.mean()
@@ -244,7 +246,7 @@ class Trainer:
         self._write_masters()
 
     def _run_stage(self, stage: Stage) -> None:
-        names = [*stage.objectives, *(["divergence", "states"] if self.teacher else [])]
+        names = [*stage.objectives, *(["divergence", "states", "context"] if self.teacher else [])]
         meter = LossMeter(names, sorted(stage.rates), self.device)
         started, offset = time.monotonic(), self.stage_elapsed
         logged_at, positions, sources = started, 0, 0
