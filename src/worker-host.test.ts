@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type Deferred, deferred } from './deferred.js';
 import { GmsaError } from './errors.js';
 import { type Job, serveJob } from './job.js';
@@ -12,6 +12,8 @@ interface Api extends WorkerApi<string> {
   /** Works until its job is aborted or `finish` is called. */
   work(port: MessagePort): Promise<string>;
   fail(error: GmsaError, port: MessagePort): Promise<void>;
+  /** Tells its listener something, then works until its job is aborted or `finish` is called. */
+  speak(port: MessagePort): Promise<string>;
   note(value: number): Promise<void>;
   notes(port: MessagePort): Promise<number[]>;
 }
@@ -45,6 +47,11 @@ class TestWorker {
           return this.finish.promise;
         }),
       fail: (error, port) => serveJob(port, () => Promise.reject(new GmsaError(error.code, 'failed', 'fix'))),
+      speak: (port) =>
+        serveJob<string, string>(port, (job) => {
+          job.emit('a word');
+          return this.finish.promise;
+        }),
       note: async (value) => void this.noted.push(value),
       notes: (port) => serveJob<never, number[]>(port, async () => this.noted),
     };
@@ -159,6 +166,46 @@ test.each(['DEVICE_LOST', 'OUT_OF_MEMORY', 'WORKER_CRASHED'] as const)(
     expect(workers).toHaveLength(2);
   },
 );
+
+describe.each(['DEVICE_LOST', 'OUT_OF_MEMORY', 'WORKER_CRASHED'] as const)('%s of another worker', (code) => {
+  const foreign = new GmsaError(code, 'The other worker failed.', 'again');
+
+  test('that a listener throws rejects the call and leaves the worker as it is', async () => {
+    const host = makeHost();
+    const call = host.run<string, string>(
+      (api, port) => api.speak(port),
+      () => {
+        throw foreign;
+      },
+    );
+    await expect(call).rejects.toBe(foreign);
+    await notes(host);
+    expect(workers.map(({ worker }) => worker.terminated)).toEqual([false]);
+  });
+
+  test('that a call is aborted with rejects it and leaves the worker as it is', async () => {
+    const host = makeHost();
+    const controller = new AbortController();
+    const call = work(host, controller.signal);
+    await expect.poll(() => workers[0]?.jobs.length).toBe(1);
+    controller.abort(foreign);
+    await expect(call).rejects.toBe(foreign);
+    await notes(host);
+    expect(workers.map(({ worker }) => worker.terminated)).toEqual([false]);
+  });
+});
+
+test('a worker that fails after its call was aborted is ended all the same', async () => {
+  const host = makeHost();
+  const controller = new AbortController();
+  const call = work(host, controller.signal);
+  await expect.poll(() => workers[0]?.jobs.length).toBe(1);
+  controller.abort('enough');
+  await expect(call).rejects.toBe('enough');
+  workers[0]!.finish.reject(new GmsaError('OUT_OF_MEMORY', 'full', 'again'));
+  await expect.poll(() => workers[0]!.worker.terminated).toBe(true);
+  expect(await notes(host)).toEqual([]);
+});
 
 test('a call that fails otherwise leaves the worker as it is', async () => {
   const host = makeHost();

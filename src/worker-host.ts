@@ -72,7 +72,7 @@ export class WorkerHost<Setup, Api extends WorkerApi<Setup>> {
     signal?: AbortSignal,
   ): Promise<R> {
     return this.#use(
-      ({ remote, fuse }) => runJob<E, R>((port) => fuse.guard(call(remote, port)), onEvent, signal),
+      (life) => runJob<E, R>((port) => this.#answer(life, call(life.remote, port)), onEvent, signal),
       signal,
     );
   }
@@ -82,7 +82,7 @@ export class WorkerHost<Setup, Api extends WorkerApi<Setup>> {
    * Calls of both kinds reach the worker in the order in which they are made.
    */
   tell(call: (remote: Api) => Promise<unknown>): void {
-    if (this.#life) this.#use(({ remote, fuse }) => fuse.guard(call(remote)), undefined).catch(() => {});
+    if (this.#life) this.#use((life) => this.#answer(life, call(life.remote)), undefined).catch(() => {});
   }
 
   /** Ends the worker and frees its memory, once the calls under way have settled. The next call starts it again. */
@@ -128,8 +128,16 @@ export class WorkerHost<Setup, Api extends WorkerApi<Setup>> {
     signal: AbortSignal | undefined,
   ): Promise<R> {
     if (!life.isReady) await unlessAborted(life.ready, signal);
+    return call(life);
+  }
+
+  /**
+   * Waits for what the worker answers. Only such a failure can end it: a listener's error and a signal's reason may be
+   * those of another worker.
+   */
+  async #answer<R>(life: Life<Api>, answer: Promise<R>): Promise<R> {
     try {
-      return await call(life);
+      return await life.fuse.guard(answer);
     } catch (error) {
       if (error instanceof GmsaError && ENDING.includes(error.code)) this.#lose(life, error);
       throw error;
