@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { deferred } from './deferred.js';
 import { runJob, serveJob } from './job.js';
 
 test('events arrive in order and before the result', async () => {
@@ -82,6 +83,60 @@ test('a request waits for the reply, which is what the listener gives', async ()
     (event) => event * 10,
   );
   expect(sum).toBe(100);
+});
+
+test('a reply may be a promise, which the work waits for while events come and go', async () => {
+  const reply = deferred<string>();
+  const seen: string[] = [];
+  const result = runJob<string, string>(
+    (port) =>
+      serveJob<string, string>(port, async ({ request, emit }) => {
+        const answer = request<string>('question');
+        emit('meanwhile');
+        return answer;
+      }),
+    (event) => {
+      seen.push(event);
+      if (event === 'meanwhile') setTimeout(() => reply.resolve('answer'), 10);
+      return reply.promise;
+    },
+  );
+  expect(await result).toBe('answer');
+  expect(seen).toEqual(['question', 'meanwhile']);
+});
+
+test('a promise of a reply that rejects rejects the call with its error, and stops the work', async () => {
+  const failure = new Error('no reply');
+  let stopped: unknown;
+  const job = runJob<number, void>(
+    (port) =>
+      serveJob<number, void>(port, async ({ request, checkpoint }) => {
+        const asked = request(1);
+        asked.catch((error: unknown) => {
+          stopped = error;
+        });
+        for (;;) await checkpoint();
+      }),
+    () => Promise.reject(failure),
+  );
+  await expect(job).rejects.toBe(failure);
+  await expect.poll(() => stopped).toMatchObject({ name: 'AbortError' });
+});
+
+test('a reply that comes after an abort is nobody’s, even if it is a failure', async () => {
+  const controller = new AbortController();
+  const reply = deferred<number>();
+  const job = runJob<number, number>(
+    (port) => serveJob<number, number>(port, ({ request }) => request<number>(1)),
+    () => {
+      setTimeout(() => controller.abort('enough'), 5);
+      return reply.promise;
+    },
+    controller.signal,
+  );
+  await expect(job).rejects.toBe('enough');
+  reply.reject(new Error('too late')); // an unhandled rejection would fail the run
+  await new Promise((resolve) => setTimeout(resolve, 20));
 });
 
 test('an abort releases work that waits for a reply', async () => {

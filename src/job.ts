@@ -15,7 +15,8 @@ interface Reply {
  * Page side. Starts a call and waits for its result and all its events; on abort tells the worker and rejects at once
  * with the signal's reason.
  * @param start makes the call; the port is already wrapped for transfer
- * @param onEvent gives the reply to an event that wants one; if it throws, the work stops and the call rejects with that
+ * @param onEvent gives the reply, or a promise of it, to an event that wants one; if it throws or the promise rejects, the
+ *   work stops and the call rejects with that
  */
 export async function runJob<E, R>(
   start: (port: MessagePort) => Promise<R>,
@@ -31,13 +32,16 @@ export async function runJob<E, R>(
     isStopped = true;
     reject(reason);
   };
+  const answer = (reply: unknown) => {
+    if (!isStopped) port.postMessage({ reply } satisfies Reply);
+  };
   const onAbort = () => stop(signal!.reason);
   port.onmessage = ({ data }: MessageEvent<Message<E>>) => {
     if (data === END) return end();
     if (isStopped) return;
     try {
       const reply = onEvent(data.event);
-      if (data.wantsReply && !isStopped) port.postMessage({ reply } satisfies Reply);
+      if (data.wantsReply) Promise.resolve(reply).then(answer, stop);
     } catch (error) {
       stop(error);
     }
