@@ -61,6 +61,13 @@ export interface SessionEvent {
   name: string;
 }
 
+/** What is lost of a segment when the decoder writes it back from its soft tokens at a rate. */
+export interface RestorationLoss {
+  readonly rate: number;
+  /** Mean negative log-likelihood of the segment's own tokens, a token: 0 or more. */
+  readonly nats: number;
+}
+
 export interface SegmentEvent {
   text: string;
   /** `contentHash` of its token ids */
@@ -121,6 +128,11 @@ export interface ContextSegment {
 /** A segment and what it was made from. */
 export interface ScoredSegment extends ContextSegment {
   text: string;
+}
+
+/** A segment and its token ids. */
+export interface TokenisedSegment extends Omit<ContextSegment, 'tokens'> {
+  ids: readonly number[];
 }
 
 export interface ContextRequest {
@@ -221,6 +233,8 @@ export interface DecoderApi extends WorkerApi<DecoderSetup> {
   ): Promise<GenerationResult>;
   /** Scores segments against their own texts; each comes as an event, in order. */
   fidelity(segments: ScoredSegment[], rate: number, port: MessagePort): Promise<void>;
+  /** Of each segment what `RestorationLoss` calls `nats`. */
+  restorationLosses(segments: TokenisedSegment[], rate: number, port: MessagePort): Promise<number[]>;
   askFullText(
     text: string,
     question: string,

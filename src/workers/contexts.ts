@@ -97,7 +97,7 @@ export class Contexts {
   }
 
   /** Prefix and soft tokens of one segment alone; the caller disposes the cache. */
-  async prefillAlone({ data }: ContextSegment, checkpoint: Checkpoint): Promise<KeyValueCache> {
+  async prefillAlone({ data }: Pick<ContextSegment, 'data'>, checkpoint: Checkpoint): Promise<KeyValueCache> {
     const prefix = await this.#prefixCache(checkpoint);
     return this.#graph.appendSoftTokens(prefix, data, checkpoint);
   }

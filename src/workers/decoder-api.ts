@@ -29,6 +29,10 @@ export function decoderApi(): DecoderApi {
       run<SegmentFidelity, void>(port, 'scoring the restoration', (decoder, job) =>
         decoder.fidelity(segments, rate, job),
       ),
+    restorationLosses: (segments, rate, port) =>
+      run<never, number[]>(port, 'measuring the restoration', (decoder, job) =>
+        decoder.restorationLosses(segments, rate, job),
+      ),
     askFullText: (text, question, settings, port) =>
       run<GenerationEvent, GenerationResult>(port, 'answering from the full text', (decoder, job) =>
         decoder.askFullText(text, question, settings, job),

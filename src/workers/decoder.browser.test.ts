@@ -10,6 +10,7 @@ import type {
   ScoredSegment,
   SegmentEvent,
   SegmentFidelity,
+  TokenisedSegment,
 } from '../protocol.js';
 import { fixtureSetup, longText, testJob } from '../testing/fixture.js';
 import { countLiveBuffers, type LiveBuffers } from '../testing/live-buffers.js';
@@ -319,6 +320,38 @@ describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
     expect(await scoredOneByOne(device, part, scored.tokenIds)).toSatisfy((expected: number[]) =>
       expected.every((value, i) => Math.abs(value - scored.logProbabilities[i]!) < 2e-3),
     );
+  });
+
+  test('the restoration loss of a segment is the mean of what fidelity says, whatever others there are', async () => {
+    const parts = segments.slice(0, 3) as (SegmentEvent & { text: string })[];
+    const { job, events } = testJob<SegmentFidelity>();
+    await decoder.fidelity(parts, RATE, job);
+    const expected = events.map(
+      ({ logProbabilities }) =>
+        -logProbabilities.reduce((sum, value) => sum + value, 0) / logProbabilities.length,
+    );
+    const tokenised = parts.map(({ softTokens, data }, i) => ({
+      ids: events[i]!.tokenIds,
+      softTokens,
+      data,
+    }));
+    const lossesOf = (some: TokenisedSegment[]) =>
+      decoder.restorationLosses(some, RATE, testJob<never>().job);
+    expect(await lossesOf(tokenised)).toEqual(expected);
+    expect(await lossesOf([tokenised[2]!])).toEqual([expected[2]]);
+  });
+
+  test('measuring the restoration stops at an abort, and soft tokens that are not finite are an error', async () => {
+    const { softTokens, data } = segments[0]!;
+    const ids = Array.from({ length: 40 }, (_, i) => i + 5);
+    const { job, controller } = testJob<never>();
+    const measured = decoder.restorationLosses([{ ids, softTokens, data }], RATE, job);
+    controller.abort();
+    await expect(measured).rejects.toMatchObject({ name: 'AbortError' });
+    const broken = { ids, softTokens, data: new Float32Array(data.length).fill(Number.NaN) };
+    await expect(decoder.restorationLosses([broken], RATE, testJob<never>().job)).rejects.toMatchObject({
+      code: 'INTERNAL',
+    });
   });
 
   test('the soft tokens of another segment restore this text badly', async () => {

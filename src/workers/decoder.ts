@@ -12,6 +12,7 @@ import type {
   RestorationSettings,
   ScoredSegment,
   SegmentFidelity,
+  TokenisedSegment,
 } from '../protocol.js';
 import { normalise } from '../segments/normalise.js';
 import { checkFits } from '../window.js';
@@ -167,24 +168,33 @@ export class Decoder {
   /** Scores segments against their own texts, one after the other; emits each. */
   fidelity(segments: readonly ScoredSegment[], rate: number, job: Job<SegmentFidelity>): Promise<void> {
     return this.#inTurn('scoring the restoration', job.checkpoint, async () => {
-      const promptIds = this.#tokenizer.encode(this.#config.restoreInstruction);
+      const score = this.#scorer(rate, job.checkpoint);
       for (const [index, segment] of segments.entries()) {
         const tokenIds: number[] = [];
         for await (const { ids } of textPieces(segment.text, this.#tokenizer, this.#config, job)) {
           tokenIds.push(...ids);
         }
-        const { tokens, softTokens } = segment;
-        checkTokens(index, tokens, tokenIds);
-        const others = this.#config.prefixIds.length + promptIds.length + tokens;
-        checkFits({ segmentTokens: [tokens], rate, softTokens, others }, this.#config);
-        const cache = await this.#contexts.prefillAlone(segment, job.checkpoint);
-        try {
-          const logProbabilities = await scoreTokens(this.#graph, cache, promptIds, tokenIds, job.checkpoint);
-          job.emit({ tokenIds, pieces: this.#tokenizer.pieces(tokenIds), logProbabilities });
-        } finally {
-          cache.dispose();
-        }
+        checkTokens(index, segment.tokens, tokenIds);
+        const logProbabilities = await score(segment, tokenIds);
+        job.emit({ tokenIds, pieces: this.#tokenizer.pieces(tokenIds), logProbabilities });
       }
+    });
+  }
+
+  /** Of each segment the mean negative log-likelihood of its tokens: what `fidelity` would say of it, for one number. */
+  restorationLosses(
+    segments: readonly TokenisedSegment[],
+    rate: number,
+    { checkpoint }: Job<never>,
+  ): Promise<number[]> {
+    return this.#inTurn('measuring the restoration', checkpoint, async () => {
+      const score = this.#scorer(rate, checkpoint);
+      const losses: number[] = [];
+      for (const segment of segments) {
+        const scores = await score(segment, segment.ids);
+        losses.push(scores.reduce((sum, value) => sum - value, 0) / scores.length);
+      }
+      return losses;
     });
   }
 
@@ -245,6 +255,22 @@ export class Decoder {
       });
     this.#turn = result.catch(() => {});
     return result;
+  }
+
+  /** Gives log-probabilities of a segment's own tokens, from its soft tokens alone. */
+  #scorer(rate: number, checkpoint: Checkpoint) {
+    const promptIds = this.#tokenizer.encode(this.#config.restoreInstruction);
+    return async (soft: Omit<ContextSegment, 'tokens'>, tokenIds: readonly number[]) => {
+      const others = this.#config.prefixIds.length + promptIds.length + tokenIds.length;
+      const { softTokens } = soft;
+      checkFits({ segmentTokens: [tokenIds.length], rate, softTokens, others }, this.#config);
+      const cache = await this.#contexts.prefillAlone(soft, checkpoint);
+      try {
+        return await scoreTokens(this.#graph, cache, promptIds, tokenIds, checkpoint);
+      } finally {
+        cache.dispose();
+      }
+    };
   }
 
   #questionIds(question: string): number[] {
