@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type CompressedContext, Gmsa } from './index.js';
 import { FIXTURE_URL, longText } from './testing/fixture.js';
 import { pageWorkers } from './testing/page-workers.js';
+import { Decoder } from './workers/decoder.js';
 import { GraphSession } from './workers/graph-session.js';
 
 const QUESTION = 'What does Anna have?';
@@ -73,6 +74,32 @@ test.each<[string, Parameters<typeof abortedAtFirstProgress>[0]]>([
   ['update', (options) => gmsa.update(context, longText(200), { prefill: false, ...options })],
 ])('%s stops within a segment', async (_, call) => {
   expect(await abortedAtFirstProgress(call)).toBeLessThanOrEqual(RUNS_PER_SEGMENT);
+});
+
+test('compress stops within a segment while the decoder scores, in both workers', async () => {
+  const text = longText(100);
+  const { softTokens } = await gmsa.compress(text, { rate: 8, prefill: false });
+  const scoring = vi.spyOn(Decoder.prototype, 'restorationLosses');
+  const controller = new AbortController();
+  const reason = new Error('enough');
+  let atAbort = 0;
+  const compression = gmsa.compress(text, {
+    targetTokens: softTokens + 30,
+    prefill: false,
+    signal: controller.signal,
+    onProgress: ({ tokens }) => {
+      if (tokens === 0 || controller.signal.aborted) return;
+      atAbort = runs.mock.calls.length;
+      controller.abort(reason);
+    },
+  });
+  await expect(compression).rejects.toBe(reason);
+  // The decoder's run that is under way, and a segment of the encoder.
+  expect(await runsAfter(atAbort)).toBeLessThanOrEqual(RUNS_PER_SEGMENT + RUNS_PER_TOKEN);
+  const stopped = await Promise.allSettled(scoring.mock.results.map(({ value }) => value));
+  expect(stopped.length).toBeGreaterThan(0);
+  expect(stopped.length).toBeLessThan(5);
+  scoring.mockRestore();
 });
 
 test('fidelity stops within a run', async () => {

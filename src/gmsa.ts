@@ -114,7 +114,8 @@ export class Gmsa {
    * @param text cut into segments, which are encoded independently
    *
    * Rejects with GmsaError `BAD_INPUT` (nothing but white space; both rate and targetTokens), `BAD_RATE`,
-   *   `TOO_LONG` (before anything is encoded), `DEVICE_LOST`, `OUT_OF_MEMORY`, `WORKER_CRASHED`, `DISPOSED`
+   *   `TOO_LONG` (before anything is encoded), `DEVICE_LOST`, `OUT_OF_MEMORY`, `WORKER_CRASHED` (with `targetTokens` the
+   *   decoder's too), `DISPOSED`
    */
   compress(text: string, options: CompressOptions = {}): Compression {
     return createCompression((push) => this.#compress(text, options, push));
@@ -149,7 +150,15 @@ export class Gmsa {
     const target = compressionTarget(before ? targetOf(before) : wanted, this.model);
     const assembly = new ContextAssembly(target, before?.dtype === this.dtype ? before.segments : []);
     const contextId = this.#newContextId();
+    const ended = new AbortController();
     const onEvent = (event: CompressEvent) => {
+      if (event.type === 'score') {
+        return this.#decoder.run<never, number[]>(
+          (decoder, port) => decoder.restorationLosses(event.segments, event.rate, port),
+          () => {},
+          ended.signal,
+        );
+      }
       const index = assembly.length;
       const segment = assembly.take(event);
       if (segment) {
@@ -158,6 +167,7 @@ export class Gmsa {
         push(segment);
       }
       onProgress?.(assembly.progress);
+      return undefined;
     };
     try {
       await this.#compressor.run<CompressEvent, void>(
@@ -166,6 +176,7 @@ export class Gmsa {
         signal,
       );
     } catch (error) {
+      ended.abort(error);
       if (assembly.length > 0) this.#decoder.tell((decoder) => decoder.forget(contextId));
       throw error;
     }

@@ -35,6 +35,7 @@ export type {
   AdapterDescription,
   ConcreteDevice,
   GenerationStats,
+  RestorationLoss,
   SoftTokenData,
   WasmFiles,
   WasmPaths,

@@ -66,6 +66,22 @@ describe('a GPU that fails', () => {
     });
     expect(await gmsa.ask(context, QUESTION, short).text()).toBe(answer);
   });
+
+  test('a lost device while the decoder scores rejects the compression, and the next one works', async () => {
+    const gmsa = await load({ device: 'webgpu', worker: observed.worker });
+    const text = longText(30);
+    const targetTokens = (await gmsa.compress(text, { rate: 8, prefill: false })).softTokens + 10;
+    const underWay = gmsa.compress(text, {
+      targetTokens,
+      onProgress: ({ tokens }) => {
+        if (tokens > 0) observed.tell('lose the device');
+      },
+    });
+    await expect(underWay).rejects.toMatchObject({ code: 'DEVICE_LOST' });
+    const context = await gmsa.compress(text, { targetTokens });
+    expect(new Set(context.segments.map(({ rate }) => rate))).toEqual(new Set([4, 8]));
+    expect(observed.names().toSorted()).toEqual(['compressor', 'compressor', 'decoder', 'decoder']);
+  });
 });
 
 describe('GPU buffers', () => {

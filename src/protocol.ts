@@ -76,7 +76,7 @@ export interface SegmentEvent {
   rate: number;
   softTokens: number;
   /** As in `CompressedSegment`. */
-  mergeLosses?: readonly number[];
+  restorationLoss?: RestorationLoss;
   /** [softTokens, H]; transferred */
   data: SoftTokenData;
 }
@@ -86,7 +86,7 @@ export interface KnownSegment {
   hash: string;
   rate: number;
   /** As in `CompressedSegment`. */
-  mergeLosses?: readonly number[];
+  restorationLoss?: RestorationLoss;
 }
 
 /** One trained rate for all segments, or as many soft tokens in all as these at most. */
@@ -99,7 +99,9 @@ export interface CompressRequest {
 
 export type CompressEvent =
   | { type: 'plan'; totalSegments: number; totalTokens: number; sourceHash: string }
-  /** Before rates are chosen: how much has been encoded so far, known segments included. */
+  /** A request: its reply is what `DecoderApi#restorationLosses` gives. */
+  | { type: 'score'; rate: number; segments: TokenisedSegment[] }
+  /** Before rates are chosen: of how much the loss is known so far. */
   | { type: 'measured'; segments: number; tokens: number }
   | { type: 'segment'; segment: SegmentEvent }
   | { type: 'known'; segment: KnownSegment & { text: string } };

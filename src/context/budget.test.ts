@@ -28,22 +28,81 @@ describe('the rate for a budget', () => {
   });
 });
 
-const measured = fc
-  .record({
-    tokens: fc.integer({ min: 1, max: 512 }),
-    fine: fc.double({ min: 0, max: 0.5, noNaN: true }),
-    more: fc.double({ min: 0, max: 0.5, noNaN: true }),
-  })
-  .map(({ tokens, fine, more }) => ({ tokens, loss: { fine, coarse: fine + more } }));
+/** Small whole numbers, whose sums are exact and often equal. */
+const small = fc.record({ tokens: fc.integer({ min: 1, max: 20 }), loss: fc.nat({ max: 6 }) });
+const measured = fc.record({
+  tokens: fc.integer({ min: 1, max: 512 }),
+  loss: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 12, noNaN: true })),
+});
+const anyRates = fc.constantFrom(
+  { coarse: 4, fine: 2 },
+  { coarse: 8, fine: 4 },
+  { coarse: 3, fine: 2 },
+  { coarse: 8, fine: 1 },
+);
+
+type Segments = readonly { tokens: number; loss: number }[];
+const budgetOf = (segments: Segments, more: number, coarse: number) =>
+  more +
+  softTokenCount(
+    segments.map(({ tokens }) => tokens),
+    coarse,
+  );
+const usedBy = (segments: Segments, shared: readonly number[]) =>
+  segments.reduce((sum, { tokens }, i) => sum + Math.ceil(tokens / shared[i]!), 0);
+const gainOf = (segments: Segments, shared: readonly number[], fine: number) =>
+  segments.reduce((sum, { tokens, loss }, i) => sum + (shared[i] === fine ? tokens * loss : 0), 0);
 
 describe('a shared budget', () => {
-  test('goes to the segments that lose most by the higher rate', () => {
-    const lossy = { tokens: 64, loss: { coarse: 0.6, fine: 0.2 } };
-    const smooth = { tokens: 64, loss: { coarse: 0.3, fine: 0.2 } };
+  test('goes to the segments that lose most at the higher rate', () => {
+    const lossy = { tokens: 64, loss: 3 };
+    const smooth = { tokens: 64, loss: 0.5 };
     expect(shareBudget([smooth, lossy, smooth], 64, rates)).toEqual([4, 2, 4]);
     expect(shareBudget([lossy, smooth, lossy], 80, rates)).toEqual([2, 4, 2]);
     expect(shareBudget([lossy, lossy], 47, rates)).toEqual([4, 4]);
     expect(shareBudget([lossy, lossy], 48, rates)).toEqual([2, 4]);
+  });
+
+  test('takes two segments where they lose more than the one that loses most a soft token', () => {
+    const dense = { tokens: 40, loss: 3 }; // 10 more soft tokens, and no room beside it
+    const pair = { tokens: 32, loss: 2 }; // 8 more
+    const budget = budgetOf([dense, pair, pair], 16, 4);
+    expect(shareBudget([dense, pair, pair], budget, rates)).toEqual([4, 2, 2]);
+  });
+
+  test('without any loss is used all the same, from the first segment on', () => {
+    const lossless = { tokens: 64, loss: 0 };
+    expect(shareBudget([lossless, lossless, lossless], 80, rates)).toEqual([2, 2, 4]);
+    expect(shareBudget([lossless, { tokens: 64, loss: 1e-300 }], 48, rates)).toEqual([4, 2]);
+  });
+
+  test('leaves a segment at the higher rate that has no more soft tokens at the lower one', () => {
+    expect(shareBudget([{ tokens: 2, loss: 9 }], 100, rates)).toEqual([4]);
+  });
+
+  test('is shared as well as trying every choice would', () => {
+    fc.assert(
+      fc.property(
+        fc.array(small, { minLength: 1, maxLength: 9 }),
+        fc.nat({ max: 40 }),
+        anyRates,
+        (segments, more, pair) => {
+          const budget = budgetOf(segments, more, pair.coarse);
+          let most = 0;
+          for (let choice = 0; choice < 2 ** segments.length; choice += 1) {
+            const tried = segments.map((_, i) => ((choice >> i) & 1 ? pair.fine : pair.coarse));
+            const countsAlike = segments.some(
+              ({ tokens }, i) =>
+                tried[i] === pair.fine && Math.ceil(tokens / pair.fine) === Math.ceil(tokens / pair.coarse),
+            );
+            if (countsAlike || usedBy(segments, tried) > budget) continue;
+            most = Math.max(most, gainOf(segments, tried, pair.fine));
+          }
+          expect(gainOf(segments, shareBudget(segments, budget, pair), pair.fine)).toBe(most);
+        },
+      ),
+      { numRuns: 300 },
+    );
   });
 
   test('is never exceeded, and no segment is left that would still fit', () => {
@@ -51,19 +110,17 @@ describe('a shared budget', () => {
       fc.property(
         fc.array(measured, { minLength: 1, maxLength: 40 }),
         fc.nat({ max: 6000 }),
-        (segments, more) => {
-          const budget =
-            softTokenCount(
-              segments.map(({ tokens }) => tokens),
-              rates.coarse,
-            ) + more;
-          const shared = shareBudget(segments, budget, rates);
-          const used = segments.reduce((sum, { tokens }, i) => sum + Math.ceil(tokens / shared[i]!), 0);
+        anyRates,
+        (segments, more, pair) => {
+          const budget = budgetOf(segments, more, pair.coarse);
+          const shared = shareBudget(segments, budget, pair);
+          const used = usedBy(segments, shared);
           expect(used).toBeLessThanOrEqual(budget);
           segments.forEach(({ tokens }, i) => {
-            const cost = Math.ceil(tokens / 2) - Math.ceil(tokens / shared[i]!);
+            const cost = Math.ceil(tokens / pair.fine) - Math.ceil(tokens / shared[i]!);
             if (cost > 0) expect(cost).toBeGreaterThan(budget - used);
           });
+          expect(shareBudget(segments, budget, pair)).toEqual(shared);
         },
       ),
     );

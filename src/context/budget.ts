@@ -20,17 +20,19 @@ export function lowestRateWithin(
   );
 }
 
+/** A trained rate and the next lower one. */
+export interface RatePair {
+  coarse: number;
+  fine: number;
+}
+
 /** Soft tokens that a segment takes more at the lower rate than at the higher one. */
-function extraCost(tokens: number, { coarse, fine }: { coarse: number; fine: number }): number {
+function extraCost(tokens: number, { coarse, fine }: RatePair): number {
   return Math.ceil(tokens / fine) - Math.ceil(tokens / coarse);
 }
 
 /** Whether the budget allows the lower rate for any segment. */
-export function anyFits(
-  segmentTokens: readonly number[],
-  budget: number,
-  rates: { coarse: number; fine: number },
-) {
+export function anyFits(segmentTokens: readonly number[], budget: number, rates: RatePair): boolean {
   const left = budget - softTokenCount(segmentTokens, rates.coarse);
   return segmentTokens.some((tokens) => {
     const cost = extraCost(tokens, rates);
@@ -40,39 +42,47 @@ export function anyFits(
 
 export interface MeasuredSegment {
   tokens: number;
-  /** What merging its hidden states loses at the higher and at the lower rate, from 0 to 1. */
-  loss: { coarse: number; fine: number };
+  /** A token, at the higher rate; at least 0. */
+  loss: number;
 }
 
 /**
- * Gives segments the lower of two rates while the budget lasts: first those for which a further soft token saves most
- * of what merging loses. In the end no segment is left whose lower rate would still fit.
+ * Gives segments the lower of two rates within the budget, such that they lose as much as possible at the higher one:
+ * the sum of `tokens · loss` over them is the largest there is. No segment is left whose lower rate would still fit; one
+ * that has as many soft tokens at either rate stays at the higher.
+ *
+ * An exact knapsack: time and bytes in the order of segments × soft tokens left.
  * @param budget at least what all segments take at the higher rate, `coarse`
- * @returns of each segment its rate
+ * @returns of each segment its rate; the same for the same input, the first ones preferred among equals
  */
-export function shareBudget(
-  segments: readonly MeasuredSegment[],
-  budget: number,
-  { coarse, fine }: { coarse: number; fine: number },
-): number[] {
-  const rates = segments.map(() => coarse);
-  let left =
-    budget -
-    softTokenCount(
-      segments.map(({ tokens }) => tokens),
-      coarse,
-    );
-  const candidates = segments
-    .map(({ tokens, loss }, index) => {
-      const cost = extraCost(tokens, { coarse, fine });
-      return { index, cost, gain: (tokens * (loss.coarse - loss.fine)) / cost };
-    })
+export function shareBudget(segments: readonly MeasuredSegment[], budget: number, rates: RatePair): number[] {
+  const lengths = segments.map(({ tokens }) => tokens);
+  let left = budget - softTokenCount(lengths, rates.coarse);
+  const items = segments
+    .map(({ tokens, loss }, index) => ({ index, cost: extraCost(tokens, rates), value: tokens * loss }))
     .filter(({ cost }) => cost > 0);
-  candidates.sort((a, b) => b.gain - a.gain || a.index - b.index);
-  for (const { index, cost } of candidates) {
-    if (cost > left) continue;
-    rates[index] = fine;
+
+  /** By soft tokens at most: the largest value of the items so far. */
+  const best = new Float64Array(left + 1);
+  /** Of each item, by soft tokens at most: whether that value takes it. */
+  const takes = items.map(({ cost, value }) => {
+    const taken = new Uint8Array(left + 1);
+    for (let room = left; room >= cost; room -= 1) {
+      const total = best[room - cost]! + value;
+      if (total <= best[room]!) continue;
+      best[room] = total;
+      taken[room] = 1;
+    }
+    return taken;
+  });
+
+  const shared = segments.map(() => rates.coarse);
+  const take = ({ index, cost }: { index: number; cost: number }) => {
+    shared[index] = rates.fine;
     left -= cost;
-  }
-  return rates;
+  };
+  for (let i = items.length - 1; i >= 0; i -= 1) if (takes[i]![left]) take(items[i]!);
+  // Those without loss, which add nothing to any value.
+  for (const item of items) if (shared[item.index] !== rates.fine && item.cost <= left) take(item);
+  return shared;
 }

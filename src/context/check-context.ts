@@ -48,11 +48,13 @@ export function checkModel(
 
 /** @throws GmsaError `BAD_RATE` */
 export function checkRates({ segments }: Pick<ContextData, 'segments'>, { name, rates }: ContextModel): void {
-  const unknown = segments.find(({ rate }) => !rates.includes(rate));
-  if (!unknown) return;
+  const unknown = segments
+    .flatMap(({ rate, restorationLoss }) => [rate, restorationLoss?.rate ?? rate])
+    .find((rate) => !rates.includes(rate));
+  if (unknown === undefined) return;
   throw new GmsaError(
     'BAD_RATE',
-    `The context has a segment at rate ${unknown.rate}, for which ${name} was not trained.`,
+    `The context has a segment, or a loss of one, at rate ${unknown}, for which ${name} was not trained.`,
     `Compress the text again at one of its trained rates: ${rates.join(', ')}.`,
   );
 }

@@ -5,8 +5,9 @@ export interface CompressOptions {
   rate?: number;
   /**
    * Instead of a rate: the most soft tokens that the text may become. It is compressed at the lowest rate that fits;
-   * segments for which that loses most get the next lower rate while the budget lasts. Which ones shows only when all
-   * are encoded, so segments are handed out, and prefilled, at the end.
+   * what is left of the number goes to the segments that the decoder would restore worst, which get the next lower rate
+   * (docs/context-format.md). To find them it scores all segments, a prefill of soft tokens and text each, in turn with
+   * questions; so segments are handed out, and prefilled, at the end. Where no segment's lower rate fits, none of this.
    */
   targetTokens?: number;
   signal?: AbortSignal;

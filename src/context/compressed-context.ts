@@ -1,5 +1,5 @@
 import type { ConcreteDType } from '../model-folder/manifest.js';
-import type { SoftTokenData } from '../protocol.js';
+import type { RestorationLoss, SoftTokenData } from '../protocol.js';
 import { contextToBlob, type SaveOptions } from './context-file.js';
 
 /** One segment of a compressed text. */
@@ -17,10 +17,10 @@ export interface CompressedSegment {
   /** `ceil(tokens / rate)` */
   readonly softTokens: number;
   /**
-   * What merging its hidden states loses at each of the model's rates, ascending, from 0 to 1 (docs/context-format.md);
-   * measured where `targetTokens` left room to choose.
+   * What is lost of it at the higher of the rates that `targetTokens` chose from, its own or not
+   * (docs/context-format.md); measured where there was room to choose.
    */
-  readonly mergeLosses?: readonly number[];
+  readonly restorationLoss?: RestorationLoss;
   /** [softTokens, hiddenSize], f32 or the bits of f16. */
   readonly data: SoftTokenData;
 }

@@ -3,10 +3,10 @@ import { CompressedContext, type CompressedSegment, type ContextParts } from './
 
 export interface CompressProgress {
   status: 'compress';
-  /** Finished so far. */
+  /** Finished so far. A segment whose loss is measured first (`targetTokens`) counts half from then on. */
   segments: number;
   totalSegments: number;
-  /** Of the finished segments. */
+  /** Of those segments. */
   tokens: number;
   totalTokens: number;
 }
@@ -19,6 +19,7 @@ export class ContextAssembly {
   readonly #target: CompressionTarget;
   #sourceHash = '';
   #tokens = 0;
+  #measured: { segments: number; tokens: number } | undefined;
   #encodedTokens = 0;
   #reusedSegments = 0;
   readonly #progress: CompressProgress = {
@@ -42,21 +43,28 @@ export class ContextAssembly {
 
   /** For the compressor. */
   get request(): CompressRequest {
-    const known = [...this.#known.values()].map(({ hash, rate, mergeLosses }) => ({
+    const known = [...this.#known.values()].map(({ hash, rate, restorationLoss }) => ({
       hash,
       rate,
-      ...(mergeLosses ? { mergeLosses } : {}),
+      ...(restorationLoss ? { restorationLoss } : {}),
     }));
     return { target: this.#target, known };
   }
 
   /** A copy. */
   get progress(): CompressProgress {
-    return { ...this.#progress };
+    const segments = this.#segments.length;
+    const tokens = this.#tokens;
+    const { segments: measured, tokens: measuredTokens } = this.#measured ?? { segments, tokens };
+    return {
+      ...this.#progress,
+      segments: Math.floor((segments + measured) / 2),
+      tokens: Math.floor((tokens + measuredTokens) / 2),
+    };
   }
 
   /** @returns the segment that the event brings, if it brings one */
-  take(event: CompressEvent): CompressedSegment | undefined {
+  take(event: Exclude<CompressEvent, { type: 'score' }>): CompressedSegment | undefined {
     if (event.type === 'plan') {
       this.#progress.totalSegments = event.totalSegments;
       this.#progress.totalTokens = event.totalTokens;
@@ -64,24 +72,20 @@ export class ContextAssembly {
       return undefined;
     }
     if (event.type === 'measured') {
-      this.#progress.segments = event.segments;
-      this.#progress.tokens = event.tokens;
+      this.#measured = event;
       return undefined;
     }
     const segment = Object.freeze(event.type === 'known' ? this.#reused(event.segment) : event.segment);
     this.#segments.push(segment);
     this.#tokens += segment.tokens;
-    // Segments that were measured count as finished already.
-    this.#progress.segments = Math.max(this.#progress.segments, this.#segments.length);
-    this.#progress.tokens = Math.max(this.#progress.tokens, this.#tokens);
     if (event.type === 'known') this.#reusedSegments += 1;
     else this.#encodedTokens += segment.tokens;
     return segment;
   }
 
-  #reused({ text, mergeLosses, ...segment }: KnownSegment & { text: string }): CompressedSegment {
-    const { mergeLosses: _, ...rest } = this.#known.get(keyOf(segment))!;
-    return { ...rest, text, ...(mergeLosses ? { mergeLosses } : {}) };
+  #reused({ text, restorationLoss, ...segment }: KnownSegment & { text: string }): CompressedSegment {
+    const { restorationLoss: _, ...rest } = this.#known.get(keyOf(segment))!;
+    return { ...rest, text, ...(restorationLoss ? { restorationLoss } : {}) };
   }
 
   finish(model: Pick<ContextParts, 'modelName' | 'modelHash' | 'dtype' | 'hiddenSize'>): CompressedContext {

@@ -149,7 +149,15 @@ describe('a file that does not suit', () => {
     ['a rate of zero', [editSegment({ rate: 0 })], /no rate/],
     ['a segment without hash', [editSegment({ hash: undefined })], /no content hash/],
     ['stats without numbers', [(metadata) => metadata.set('stats', '{"ms":"1"}')], /stats/],
-    ['merge losses that are texts', [editSegment({ mergeLosses: ['a'] })], /merge losses/],
+    ['a loss that is a text', [editSegment({ restorationLoss: { rate: 2, nats: 'a' } })], /restoration loss/],
+    ['a loss below 0', [editSegment({ restorationLoss: { rate: 2, nats: -1 } })], /restoration loss/],
+    [
+      'a loss that is not finite',
+      [editSegment({ restorationLoss: { rate: 2, nats: null } })],
+      /restoration loss/,
+    ],
+    ['a loss at no rate', [editSegment({ restorationLoss: { nats: 1 } })], /restoration loss/],
+    ['a loss that is a number', [editSegment({ restorationLoss: 1 })], /restoration loss/],
     ['a target of nothing', [(metadata) => metadata.set('target_tokens', '0')], /target is 0/],
     ['another shape', [() => {}, [6]], /\[M, H\]/],
   ])('%s is CORRUPT_FILE', async (_, [edit, shape], message) => {
@@ -179,6 +187,11 @@ describe('a file that does not suit', () => {
     await expect(openContext(context.toBlob(), { ...model, rates: [4, 8] })).rejects.toMatchObject({
       code: 'BAD_RATE',
       fix: expect.stringContaining('4, 8'),
+    });
+    const loss = editSegment({ restorationLoss: { rate: 3, nats: 1 } });
+    await expect(openContext(await forged(loss), model)).rejects.toMatchObject({
+      code: 'BAD_RATE',
+      message: expect.stringContaining('rate 3'),
     });
   });
 });

@@ -63,6 +63,22 @@ describe.each(['wasm', 'webgpu'] as const)('on %s', (device) => {
     expect(reused).toBeGreaterThan(0);
   });
 
+  test('so it is with a number of soft tokens, where segments have the rates that they share it out by', async () => {
+    const targetTokens = before.softTokens + 20;
+    const shared = await gmsa.compress(TEXT, { targetTokens, ...quiet });
+    const rates = new Set<number>();
+    await fc.assert(
+      fc.asyncProperty(edits, async (all) => {
+        const text = edited(TEXT, all);
+        const updated = await gmsa.update(shared, text, quiet);
+        expect(contentOf(updated)).toEqual(contentOf(await gmsa.compress(text, { targetTokens, ...quiet })));
+        for (const { rate } of updated.segments) rates.add(rate);
+      }),
+      { numRuns: device === 'wasm' ? 12 : 1 },
+    );
+    expect(rates).toEqual(new Set([4, 8]));
+  });
+
   test('a segment alone has the very soft tokens it has in any company', async () => {
     for (const segment of before.segments.slice(0, 4)) {
       const alone = await gmsa.compress(segment.text!, { rate: 8, ...quiet });

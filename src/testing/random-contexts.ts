@@ -7,7 +7,10 @@ import { sha256Hex } from '../sha256.js';
 export const RATES = [2, 4, 8];
 
 const finiteHalf = fc.integer({ min: 0, max: 0xffff }).filter((bits) => (bits & 0x7c00) !== 0x7c00);
-const loss = fc.double({ min: 0, max: 1, noNaN: true }).map((value) => value + 0); // JSON has no −0
+const loss = fc.record({
+  rate: fc.constantFrom(...RATES),
+  nats: fc.double({ min: 0, max: 99, noNaN: true }).map((value) => value + 0), // JSON has no −0
+});
 const finite = fc.float({ noNaN: true, noDefaultInfinity: true });
 
 function data(half: boolean, length: number): fc.Arbitrary<SoftTokenData> {
@@ -23,9 +26,9 @@ function segment(half: boolean, hiddenSize: number): fc.Arbitrary<CompressedSegm
       text: fc.string({ unit: 'grapheme' }),
       tokens: fc.integer({ min: 1, max: 24 }),
       rate: fc.constantFrom(...RATES),
-      losses: fc.option(fc.tuple(loss, loss, loss)),
+      restorationLoss: fc.option(loss),
     })
-    .chain(({ text, tokens, rate, losses }) => {
+    .chain(({ text, tokens, rate, restorationLoss }) => {
       const softTokens = Math.ceil(tokens / rate);
       return data(half, softTokens * hiddenSize).map((values) => ({
         text,
@@ -33,7 +36,7 @@ function segment(half: boolean, hiddenSize: number): fc.Arbitrary<CompressedSegm
         tokens,
         rate,
         softTokens,
-        ...(losses ? { mergeLosses: losses } : {}),
+        ...(restorationLoss ? { restorationLoss } : {}),
         data: values,
       }));
     });

@@ -8,6 +8,7 @@ import type {
   CompressorSetup,
   CompressRequest,
   KnownSegment,
+  RestorationLoss,
   SoftTokenData,
 } from '../protocol.js';
 import { contentHash, sourceHash } from '../segments/content-hash.js';
@@ -16,7 +17,7 @@ import { cutPieces, type Segment } from '../segments/plan.js';
 import { checkFits, DEFAULT_NEW_TOKENS } from '../window.js';
 import { planBatches } from './batches.js';
 import { Engine } from './engine.js';
-import { type EncodedSegment, SegmentEncoder } from './segment-encoder.js';
+import { SegmentEncoder } from './segment-encoder.js';
 import { textPieces } from './text-pieces.js';
 import { Tokenizer } from './tokenizer.js';
 
@@ -30,9 +31,9 @@ type PlannedSegment = Segment & { hash: string };
 
 interface Choice {
   rate: number;
-  /** Where they were measured, at all trained rates. */
-  mergeLosses?: readonly number[];
-  /** Where it was encoded to be measured. */
+  /** Where rates were shared out. */
+  restorationLoss?: RestorationLoss;
+  /** Where it was encoded to be measured, and keeps to that rate. */
   data?: SoftTokenData | undefined;
 }
 
@@ -88,28 +89,28 @@ export class Compressor {
     const emit = inOrder(job);
     const finish = (index: number, data: SoftTokenData) => {
       const { text: own, hash, ids } = segments[index]!;
-      const { rate, mergeLosses } = choices[index]!;
+      const { rate, restorationLoss } = choices[index]!;
       const softTokens = Math.ceil(ids.length / rate);
-      const losses = mergeLosses ? { mergeLosses } : {};
-      const segment = { text: own, hash, tokens: ids.length, rate, softTokens, ...losses, data };
+      const loss = restorationLoss ? { restorationLoss } : {};
+      const segment = { text: own, hash, tokens: ids.length, rate, softTokens, ...loss, data };
       emit(index, { type: 'segment', segment });
     };
     const knownAt = new Set(known.map(({ hash, rate }) => `${hash} ${rate}`));
     const missing = new Map<number, number[]>();
     segments.forEach(({ text: own, hash }, index) => {
-      const { rate, mergeLosses, data } = choices[index]!;
-      if (knownAt.has(`${hash} ${rate}`)) {
-        emit(index, {
-          type: 'known',
-          segment: { text: own, hash, rate, ...(mergeLosses ? { mergeLosses } : {}) },
-        });
-      } else if (data) finish(index, data);
-      else missing.set(rate, [...(missing.get(rate) ?? []), index]);
+      const { rate, restorationLoss, data } = choices[index]!;
+      if (data) finish(index, data);
+      else if (knownAt.has(`${hash} ${rate}`)) {
+        const loss = restorationLoss ? { restorationLoss } : {};
+        emit(index, { type: 'known', segment: { text: own, hash, rate, ...loss } });
+      } else missing.set(rate, [...(missing.get(rate) ?? []), index]);
     });
     for (const [rate, indices] of missing) {
-      await this.#encode(segments, indices, { rates: [rate] }, job, (index, { data }) =>
-        finish(index, data[0]!),
-      );
+      await this.#encode(segments, indices, rate, job, (batch, data) => {
+        batch.forEach((index, i) => {
+          finish(index, data[i]!);
+        });
+      });
     }
   }
 
@@ -128,7 +129,8 @@ export class Compressor {
 
   /**
    * How the rates of a planned text are chosen. With a rate that is no choice. With a number of soft tokens, segments
-   * that were not measured before are encoded at both rates in question; what merging loses then decides.
+   * are encoded at the lowest rate that fits, and what the decoder loses in writing them back decides which get a lower
+   * one. It scores a batch while the next one is encoded; losses that are known it is not asked for.
    * @param room positions of the decoder for soft tokens
    * @throws GmsaError `TOO_LONG` if no rate keeps to the number
    */
@@ -139,35 +141,46 @@ export class Compressor {
     const lengths = segments.map(({ ids }) => ids.length);
     const budget = Math.min(target.targetTokens, room);
     const coarse = lowestRateWithin(lengths, budget, rates);
-    const at = rates.indexOf(coarse);
-    const fine = rates[at - 1];
+    const fine = rates[rates.indexOf(coarse) - 1];
     if (fine === undefined || !anyFits(lengths, budget, { coarse, fine })) return all(coarse);
 
     return async (known: readonly KnownSegment[], job: CompressJob): Promise<Choice[]> => {
-      const measured = new Map(known.map(({ hash, mergeLosses }) => [hash, mergeLosses]));
-      const unknown = [...segments.keys()].filter(
-        (i) => measured.get(segments[i]!.hash)?.length !== rates.length,
+      const measured = new Map(
+        known.flatMap(({ hash, restorationLoss: loss }) =>
+          loss?.rate === coarse ? [[hash, loss.nats]] : [],
+        ),
       );
-      const encoded = new Map<number, EncodedSegment>();
-      let tokens = segments.reduce((sum, { ids }) => sum + ids.length, 0);
-      for (const i of unknown) tokens -= lengths[i]!;
-      const options = { rates: [coarse, fine], lossRates: rates };
-      await this.#encode(segments, unknown, options, job, (index, result) => {
-        encoded.set(index, result);
-        tokens += lengths[index]!;
-        const finished = segments.length - unknown.length + encoded.size;
-        job.emit({ type: 'measured', segments: finished, tokens });
+      const losses = segments.map(({ hash }) => measured.get(hash));
+      const unknown = [...segments.keys()].filter((index) => losses[index] === undefined);
+      const data = new Map<number, SoftTokenData>();
+      let scored = Promise.resolve();
+      await this.#encode(segments, unknown, coarse, job, (batch, soft) => {
+        const parts = batch.map((index, i) => {
+          data.set(index, soft[i]!);
+          const softTokens = Math.ceil(lengths[index]! / coarse);
+          return { ids: segments[index]!.ids, softTokens, data: soft[i]! };
+        });
+        scored = scored.then(async () => {
+          const nats = await job.request<number[]>({ type: 'score', rate: coarse, segments: parts });
+          batch.forEach((index, i) => {
+            losses[index] = nats[i]!;
+          });
+          const done = lengths.filter((_, index) => losses[index] !== undefined);
+          const tokens = done.reduce((sum, length) => sum + length, 0);
+          job.emit({ type: 'measured', segments: done.length, tokens });
+        });
+        scored.catch(() => {}); // it is awaited below, unless encoding fails before
       });
-      const losses = segments.map(({ hash }, i) => encoded.get(i)?.losses ?? measured.get(hash)!);
+      await scored;
       const shared = shareBudget(
-        losses.map((loss, i) => ({ tokens: lengths[i]!, loss: { coarse: loss[at]!, fine: loss[at - 1]! } })),
+        lengths.map((tokens, index) => ({ tokens, loss: losses[index]! })),
         budget,
         { coarse, fine },
       );
-      return shared.map((rate, i) => ({
+      return shared.map((rate, index) => ({
         rate,
-        mergeLosses: losses[i]!,
-        data: encoded.get(i)?.data[rate === coarse ? 0 : 1],
+        restorationLoss: { rate: coarse, nats: losses[index]! },
+        data: rate === coarse ? data.get(index) : undefined,
       }));
     };
   }
@@ -176,21 +189,19 @@ export class Compressor {
   async #encode(
     segments: readonly PlannedSegment[],
     indices: readonly number[],
-    { rates, lossRates }: { rates: readonly number[]; lossRates?: readonly number[] },
+    rate: number,
     job: CompressJob,
-    onSegment: (index: number, encoded: EncodedSegment) => void,
+    onBatch: (indices: readonly number[], data: readonly SoftTokenData[]) => void,
   ): Promise<void> {
     const lengths = indices.map((index) => segments[index]!.ids.length);
     for (const { segments: batch, tokens } of planBatches(lengths, this.#batching())) {
       await job.checkpoint();
       const inBatch = batch.map((i) => indices[i]!);
       const ids = inBatch.map((index) => segments[index]!.ids);
-      const encoded = await this.#encoder.encode(ids, tokens, rates, lossRates).catch((error: unknown) => {
+      const data = await this.#encoder.encode(ids, tokens, rate).catch((error: unknown) => {
         throw this.#engine.explain(error, `compressing segments ${inBatch.map((i) => i + 1).join(', ')}`);
       });
-      inBatch.forEach((index, i) => {
-        onSegment(index, encoded[i]!);
-      });
+      onBatch(inBatch, data);
     }
   }
 

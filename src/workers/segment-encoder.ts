@@ -14,19 +14,10 @@ import {
   groupMergeReference,
   mergedLength,
 } from '../webgpu-kernels/group-merge/reference.js';
-import { mergeLoss } from '../webgpu-kernels/merge-loss/dispatch.js';
-import { mergeLossReference } from '../webgpu-kernels/merge-loss/reference.js';
 import type { Engine } from './engine.js';
 import { GraphSession } from './graph-session.js';
 import { Tensor } from './ort.js';
 import { floatTensor, idTensor, maskTensor, valuesOf } from './tensors.js';
-
-export interface EncodedSegment {
-  /** Of each rate, [ceil(tokens / rate), H]. */
-  data: SoftTokenData[];
-  /** Of each rate at which it was measured (`mergeLossReference`). */
-  losses: number[];
-}
 
 /** [S,M,H], M the groups of the padded length; in a buffer of ours on WebGPU. */
 interface MergedStates {
@@ -102,37 +93,22 @@ export class SegmentEncoder {
    * Encodes segments together. What a segment gives depends on its own ids and the padded length alone.
    * @param ids of each segment
    * @param tokens what each segment is padded to
-   * @param rates at which each is merged
-   * @param lossRates at which the loss of merging is measured
+   * @param rate at which each is merged
+   * @returns of each segment its soft tokens, [ceil(length / rate), H]
    */
-  async encode(
-    ids: readonly (readonly number[])[],
-    tokens: number,
-    rates: readonly number[],
-    lossRates: readonly number[] = [],
-  ): Promise<EncodedSegment[]> {
+  async encode(ids: readonly (readonly number[])[], tokens: number, rate: number): Promise<SoftTokenData[]> {
     const lengths = ids.map((own) => own.length);
-    const shapeAt = (rate: number) => ({ lengths, tokens, hiddenSize: this.#hiddenSize, rate });
     const hidden = await this.#hiddenStates(ids, tokens);
-    let losses: number[][] = [];
-    const merged: MergedStates[] = [];
-    const soft: SoftTokenData[][] = [];
+    const shape = { lengths, tokens, hiddenSize: this.#hiddenSize, rate };
+    const merged = await this.#merge(hidden, shape).finally(() => {
+      // Not before our submit: ONNX Runtime hands the buffer to its next run.
+      if (hidden.location === 'gpu-buffer') hidden.dispose();
+    });
     try {
-      try {
-        losses = await Promise.all(lossRates.map((rate) => this.#loss(hidden, shapeAt(rate))));
-        for (const rate of rates) merged.push(await this.#merge(hidden, shapeAt(rate)));
-      } finally {
-        // Not before our submits: ONNX Runtime hands the buffer to its next run.
-        if (hidden.location === 'gpu-buffer') hidden.dispose();
-      }
-      for (const states of merged) soft.push(await this.#align(states));
+      return await this.#align(merged);
     } finally {
-      for (const { buffer } of merged) buffer?.destroy();
+      merged.buffer?.destroy();
     }
-    return ids.map((_, i) => ({
-      data: soft.map((segments) => segments[i]!),
-      losses: losses.map((segments) => segments[i]!),
-    }));
   }
 
   async release(): Promise<void> {
@@ -152,13 +128,6 @@ export class SegmentEncoder {
     } finally {
       inputs_embeds!.dispose();
     }
-  }
-
-  async #loss(hidden: Tensor, shape: GroupMergeShape): Promise<number[]> {
-    const { device } = this.#engine;
-    if (!device) return mergeLossReference(hidden.data as Float32Array, shape);
-    const variant = groupMergeVariant(device, this.#lsa.floatType);
-    return mergeLoss(device, variant, hidden.gpuBuffer as GPUBuffer, shape);
   }
 
   /** The caller destroys `buffer` once the tensor has been used. */
