@@ -31,7 +31,7 @@ export const CASES: readonly [name: string, shape: GroupMergeShape][] = [
 ];
 
 /** Reproducible values in [-2, 2). */
-export function randomValues(count: number, seed: number): Float32Array {
+function randomValues(count: number, seed: number): Float32Array {
   let state = seed;
   return Float32Array.from({ length: count }, () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

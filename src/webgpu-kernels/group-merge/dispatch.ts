@@ -89,5 +89,5 @@ export async function groupMerge(
   }
 }
 
-export const bytesPerValue = (variant: GroupMergeVariant) => (variant === 'f32' ? 4 : 2);
+const bytesPerValue = (variant: GroupMergeVariant) => (variant === 'f32' ? 4 : 2);
 const roundUp = (bytes: number, multiple: number) => Math.ceil(bytes / multiple) * multiple;

@@ -8,7 +8,7 @@ export type GroupMergeVariant = 'f32' | 'f16' | 'f16-packed';
 export const WORKGROUP_SIZE = 64;
 
 /** Sizes, lengths, and the rows of a group; bindings 0 and 1. */
-export const HEADER = /* wgsl */ `
+const HEADER = /* wgsl */ `
 struct Sizes {
   segments: u32,
   tokens: u32,   // rows of a segment in the input, padding included
