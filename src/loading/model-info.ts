@@ -14,6 +14,11 @@ export interface ModelInfo {
   readonly segmentLength: number;
   /** Positions of the decoder: soft tokens, question and answer have to fit. */
   readonly window: number;
+  /**
+   * What the model answers, word for word, where the text does not hold the answer; undefined if it was not trained to
+   * say so.
+   */
+  readonly refusal: string | undefined;
   readonly baseModel: string;
   readonly licence: string;
   /** Download of the dtype in use. */
@@ -21,7 +26,7 @@ export interface ModelInfo {
 }
 
 export function modelInfo({ manifest, config }: ModelFolder, dtype: ConcreteDType): ModelInfo {
-  const { rates, defaultRate, segmentLength, window, baseModel, licence } = config;
+  const { rates, defaultRate, segmentLength, window, refusal, baseModel, licence } = config;
   return Object.freeze({
     name: manifest.name,
     hash: modelHash(manifest),
@@ -29,6 +34,7 @@ export function modelInfo({ manifest, config }: ModelFolder, dtype: ConcreteDTyp
     defaultRate,
     segmentLength,
     window,
+    refusal,
     baseModel,
     licence,
     bytes: downloadBytes(manifest, dtype),

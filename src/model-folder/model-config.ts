@@ -26,6 +26,8 @@ export interface ModelConfig {
   prefixIds: number[];
   questionTemplate: string;
   restoreInstruction: string;
+  /** What the model answers where the text does not hold the answer; undefined if it was not trained to say so. */
+  refusal: string | undefined;
   endIds: number[];
 }
 
@@ -88,6 +90,7 @@ export function parseModelConfig(json: unknown, where: string): ModelConfig {
     prefixIds: integers('prefix_ids'),
     questionTemplate,
     restoreInstruction: string('restore_instruction'),
+    refusal: gmsa.refusal == null ? undefined : string('refusal').trim() || undefined,
     endIds: integers('end_ids'),
   };
 }

@@ -91,6 +91,7 @@ test.each<[string, string, Edit, RegExp]>([
   ['config.json', 'a template without a question', (c) => (c.gmsa.question_template = 'Q'), /question/],
   ['config.json', 'no hidden size', (c) => delete c.hidden_size, /hidden_size/],
   ['config.json', 'a window that is no number', (c) => (c.gmsa.window = '8k'), /window/],
+  ['config.json', 'a refusal that is no text', (c) => (c.gmsa.refusal = true), /gmsa\.refusal/],
   ['manifest.json', 'no files', (m) => delete m.files, /no "files"/],
   ['manifest.json', 'another format', (m) => (m.format = 9), /format 9/],
   ['manifest.json', 'no dtype that we know', (m) => (m.dtypes = { q8: {} }), /offers none of/],

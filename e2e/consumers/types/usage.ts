@@ -36,6 +36,8 @@ await Gmsa.load('/models/a/', { worker: new Worker('/gmsa.worker.js') });
 // @ts-expect-error the constructor is private
 new Gmsa({});
 
+same<typeof gmsa.model.refusal, string | undefined>(true);
+
 const onProgress = (progress: LoadProgress): string => {
   // @ts-expect-error only the total has bytes
   progress.loaded;
