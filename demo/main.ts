@@ -4,6 +4,7 @@ import { create, element } from './dom.js';
 import { type Example, loadExamples } from './examples.js';
 import { formatDuration } from './format.js';
 import { chosenRate, ensureModel, showCache } from './model.js';
+import { markRefusal } from './refusal.js';
 import { runTask } from './task.js';
 import { wordDiff } from './word-diff.js';
 
@@ -53,6 +54,7 @@ async function ask(signal: AbortSignal): Promise<void> {
     item.append(create('p', { className: 'asked', text: question.value }), answer, figures);
     element('answers').prepend(item);
     for await (const piece of stream) answer.append(piece);
+    markRefusal(answer, gmsa.model.refusal);
     const stats = await stream.stats;
     figures.textContent =
       `${stats.softTokens} soft tokens · ${formatDuration(stats.msToFirstToken)} to the first token · ` +
