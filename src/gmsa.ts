@@ -325,7 +325,7 @@ export class Gmsa {
 
   #request(context: ContextData): ContextRequest {
     let contextId = this.#contextIds.get(context);
-    if (contextId === undefined) {
+    if (contextId === undefined || context.segments.some(({ data }) => data.length === 0)) {
       checkContext(context, this.#contextModel);
       contextId = this.#newContextId();
       this.#contextIds.set(context, contextId);

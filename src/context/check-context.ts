@@ -17,13 +17,18 @@ export function checkContext(value: unknown, model: ContextModel): asserts value
   if (!isObject(value)) throw notContext(`is ${value === null ? 'null' : typeof value}`);
   if (typeof value.modelHash !== 'string') throw notContext('has no model hash');
   checkModel(value as unknown as ContextData, model);
-  const { segments } = value;
+  checkSegments(value as unknown as ContextData);
+  checkRates(value as unknown as ContextData, model);
+}
+
+/** @throws GmsaError `BAD_INPUT` naming what is wrong */
+export function checkSegments(context: Pick<ContextData, 'segments' | 'hiddenSize'>): void {
+  const { segments, hiddenSize } = Object(context) as Partial<ContextData>;
   if (!Array.isArray(segments) || segments.length === 0) throw notContext('has no segments');
   segments.forEach((segment, i) => {
-    const fault = segmentFault(segment, model.hiddenSize);
+    const fault = segmentFault(segment, hiddenSize!);
     if (fault !== undefined) throw notContext(`is broken: segment ${i + 1} ${fault}`);
   });
-  checkRates(value as unknown as ContextData, model);
 }
 
 /** @throws GmsaError `OTHER_MODEL` */
@@ -63,6 +68,6 @@ function notContext(what: string): GmsaError {
   return new GmsaError(
     'BAD_INPUT',
     `The context ${what}.`,
-    'Give what compress, update or open returned, or a structured clone of it.',
+    'Give what compress, update or open gave, awaited, or a structured clone of it.',
   );
 }

@@ -101,7 +101,10 @@ export class CompressedContext implements ContextData {
     Object.freeze(this);
   }
 
-  /** A safetensors file (docs/context-format.md), which `Gmsa#open` reads. */
+  /**
+   * A safetensors file (docs/context-format.md), which `Gmsa#open` reads.
+   * @throws GmsaError `BAD_INPUT` if the soft tokens were transferred away
+   */
   toBlob(options?: SaveOptions): Blob {
     return contextToBlob(this, options);
   }

@@ -221,6 +221,27 @@ describe('a value that is no context', () => {
   });
 });
 
+test('a context whose soft tokens were transferred away is not saved: BAD_INPUT', async () => {
+  const lost = new CompressedContext({ ...parts, segments: [{ ...segment, data: segment.data.slice() }] });
+  expect(lost.toBlob().size).toBe(context.toBlob().size);
+  structuredClone(lost, { transfer: lost.segments.map(({ data }) => data.buffer) });
+  expect(() => lost.toBlob()).toThrow(
+    expect.objectContaining({
+      code: 'BAD_INPUT',
+      message: expect.stringContaining('segment 1 has 0 values'),
+    }),
+  );
+});
+
+test('bytes are opened wherever in a buffer they lie', async () => {
+  const file = await bytesOf(context.toBlob());
+  const larger = new Uint8Array(file.length + 16);
+  larger.set(file, 8);
+  for (const view of [larger.subarray(8, -8), new DataView(larger.buffer, 8, file.length)]) {
+    expect(await openContext(view, model)).toEqual(await openContext(context.toBlob(), model));
+  }
+});
+
 test('a file that cannot be read any more is CORRUPT_FILE', async () => {
   const gone = Object.assign(new Blob(['x']), {
     arrayBuffer: () => Promise.reject(new DOMException('moved', 'NotFoundError')),

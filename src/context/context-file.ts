@@ -3,6 +3,7 @@ import { isObject } from '../model-folder/checks.js';
 import { type ConcreteDType, DTYPES } from '../model-folder/manifest.js';
 import type { SoftTokenData } from '../protocol.js';
 import { sha256Hex } from '../sha256.js';
+import { checkSegments } from './check-context.js';
 import type { CompressedSegment, ContextData, ContextParts, ContextStats } from './compressed-context.js';
 import { corruptFile, readSafetensors, type SafeTensor, writeSafetensors } from './safetensors.js';
 import { segmentFault } from './segment-fault.js';
@@ -19,9 +20,11 @@ const HASH = /^[0-9a-f]{64}$/;
 /** A segment's row in the file; its soft tokens follow those of the segments before it. */
 type SegmentRow = Omit<CompressedSegment, 'data'>;
 
-export function contextToBlob(context: ContextData, { text = false }: SaveOptions = {}): Blob {
+/** @throws GmsaError `BAD_INPUT` for what is no context, or has lost its soft tokens to a transfer */
+export function contextToBlob(context: ContextData, options: SaveOptions = {}): Blob {
+  checkSegments(context);
   const rows = context.segments.map(({ data, ...row }): SegmentRow => {
-    if (!text) delete (row as { text?: string }).text;
+    if (!options?.text) delete (row as { text?: string }).text;
     return row;
   });
   const half = context.segments[0]?.data instanceof Uint16Array;

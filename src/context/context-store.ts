@@ -1,6 +1,7 @@
 // Compressed contexts kept in the browser's IndexedDB. Nothing else of the library needs it.
 import { type DBSchema, type IDBPDatabase, type IDBPObjectStore, openDB } from 'idb';
 import { GmsaError } from '../errors.js';
+import { storageState } from '../model-folder/storage.js';
 import type { ContextData } from './compressed-context.js';
 import { contextToBlob, type SaveOptions } from './context-file.js';
 
@@ -32,7 +33,8 @@ interface Schema extends DBSchema {
 
 /**
  * Contexts by keys of the caller's choosing. Close it when done with it. Every method rejects with GmsaError
- * `UNSUPPORTED` where the browser keeps no data for the page, `DISPOSED` once closed.
+ * `UNSUPPORTED` where the browser keeps no data for the page, `BAD_INPUT` for a key that is no text, `DISPOSED` once
+ * closed.
  */
 export class ContextStore {
   readonly #database: IDBPDatabase<Schema>;
@@ -70,15 +72,17 @@ export class ContextStore {
 
   /** A context's file, for `Gmsa#open`; undefined if there is none under the key. */
   async get(key: string): Promise<Blob | undefined> {
+    checkKey(key);
     const file = await this.#run((database) => database.get('files', key));
     return file && new Blob([file], { type: 'application/octet-stream' });
   }
 
   /**
    * Saves a context, in place of an earlier one under the same key, which is kept if this fails.
-   * @throws GmsaError `STORAGE_FULL`
+   * @throws GmsaError `STORAGE_FULL`, `BAD_INPUT` for what is no context
    */
   async put(key: string, context: ContextData, options?: SaveOptions): Promise<StoredContext> {
+    checkKey(key);
     const file = await contextToBlob(context, options).arrayBuffer();
     const { modelName, modelHash, rate, tokens, softTokens, sourceHash } = context;
     const made = { modelName, modelHash, rate, tokens, softTokens, sourceHash };
@@ -89,6 +93,7 @@ export class ContextStore {
 
   /** Deletes a context; harmless where there is none. */
   async delete(key: string): Promise<void> {
+    checkKey(key);
     await this.#write(({ files, entries }) => [files.delete(key), entries.delete(key)]);
   }
 
@@ -123,10 +128,15 @@ export class ContextStore {
   }
 }
 
+function checkKey(key: unknown): void {
+  if (typeof key === 'string') return;
+  throw new GmsaError('BAD_INPUT', `The key is ${typeof key}.`, 'Give a string.');
+}
+
 const isQuota = (error: unknown) => error instanceof Error && error.name === 'QuotaExceededError';
 
 async function full(cause: unknown): Promise<GmsaError> {
-  const { usage, quota } = await navigator.storage.estimate().catch((): StorageEstimate => ({}));
+  const { usage, quota } = await storageState();
   const figures =
     usage === undefined || quota === undefined ? '' : ` (${mega(usage)} of ${mega(quota)} MB are in use)`;
   return new GmsaError(

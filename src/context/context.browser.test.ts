@@ -56,8 +56,12 @@ test('stats say how much was encoded', () => {
   expect(context.stats.ms).toBeGreaterThan(0);
 });
 
-test('open takes a signal, and is DISPOSED with its model', async () => {
+test('open takes a signal, and what is no context file is CORRUPT_FILE', async () => {
   await expect(gmsa.open(context.toBlob(), { signal: AbortSignal.abort('no') })).rejects.toBe('no');
+  const controller = new AbortController();
+  const opening = gmsa.open(context.toBlob(), { signal: controller.signal });
+  controller.abort('now');
+  await expect(opening).rejects.toBe('now');
   await expect(gmsa.open(new Blob(['x']))).rejects.toMatchObject({ code: 'CORRUPT_FILE' });
 });
 
@@ -72,7 +76,7 @@ describe('a store', () => {
     try {
       await store.put('a', context);
       const [segment] = context.segments;
-      const large = { ...segment!, data: new Float32Array(1_000_000), softTokens: 15_625 };
+      const large = { ...segment!, data: new Float32Array(1_000_000), tokens: 62_500, softTokens: 15_625 };
       await expect(
         store.put('a', new CompressedContext({ ...context, segments: [large] })),
       ).rejects.toMatchObject({
@@ -80,6 +84,11 @@ describe('a store', () => {
         message: expect.stringMatching(/no room left .*MB are in use/),
         fix: expect.stringContaining('#delete'),
       });
+      // Pages that are not served over https have IndexedDB, but cannot ask how full it is.
+      vi.spyOn(navigator, 'storage', 'get').mockReturnValue(undefined as unknown as StorageManager);
+      await expect(
+        store.put('a', new CompressedContext({ ...context, segments: [large] })),
+      ).rejects.toMatchObject({ code: 'STORAGE_FULL', message: expect.stringContaining('no room left') });
     } finally {
       await session.send('Storage.overrideQuotaForOrigin', { origin });
     }
@@ -140,7 +149,48 @@ describe('a store', () => {
   test('a closed one is DISPOSED', async () => {
     store.close();
     store.close();
-    await expect(store.list()).rejects.toMatchObject({ code: 'DISPOSED' });
+    for (const call of [
+      () => store.list(),
+      () => store.get('a'),
+      () => store.put('a', context),
+      () => store.delete('a'),
+    ]) {
+      await expect(call()).rejects.toMatchObject({ code: 'DISPOSED' });
+    }
+  });
+
+  test('one closed while it saves keeps the whole context or nothing', async () => {
+    const saving = store.put('a', context).then(
+      () => 1,
+      ({ code }: { code: string }) => {
+        expect(code).toBe('DISPOSED');
+        return 0;
+      },
+    );
+    store.close();
+    const saved = await saving;
+    store = await ContextStore.open(name);
+    expect(await store.list()).toHaveLength(saved);
+    expect((await store.get('a')) !== undefined).toBe(saved === 1);
+  });
+
+  test.each([undefined, null, 5, {}])('the key %o is BAD_INPUT', async (key) => {
+    const none = key as unknown as string;
+    for (const call of [() => store.get(none), () => store.put(none, context), () => store.delete(none)]) {
+      await expect(call()).rejects.toMatchObject({ code: 'BAD_INPUT' });
+    }
+  });
+
+  test('what is no context is BAD_INPUT, and nothing is saved', async () => {
+    const compression = gmsa.compress('A context, once it is awaited.');
+    for (const value of [undefined, {}, compression, { ...context, segments: [] }]) {
+      await expect(store.put('a', value as unknown as CompressedContext)).rejects.toMatchObject({
+        code: 'BAD_INPUT',
+        fix: expect.stringContaining('awaited'),
+      });
+    }
+    expect(await store.list()).toEqual([]);
+    await compression;
   });
 
   test('one whose database another page deletes is UNSUPPORTED', async () => {

@@ -8,23 +8,24 @@ import { contextFromBytes } from './context-file.js';
  * @throws GmsaError `CORRUPT_FILE`, `OTHER_MODEL`, `BAD_RATE`; `BAD_INPUT` for a value that is no context
  */
 export async function openContext(
-  source: Blob | ArrayBuffer | ContextData,
+  source: Blob | BufferSource | ContextData,
   model: ContextModel,
 ): Promise<CompressedContext> {
-  if (!(source instanceof Blob || source instanceof ArrayBuffer)) {
+  const isFile = source instanceof Blob || source instanceof ArrayBuffer || ArrayBuffer.isView(source);
+  if (!isFile) {
     checkContext(source, model);
     return new CompressedContext(source);
   }
-  const parts = contextFromBytes(new Uint8Array(await bytesOf(source)));
+  const parts = contextFromBytes(await bytesOf(source));
   checkModel(parts, model);
   checkRates(parts, model);
   return new CompressedContext(parts);
 }
 
-async function bytesOf(source: Blob | ArrayBuffer): Promise<ArrayBuffer> {
-  if (source instanceof ArrayBuffer) return source;
+async function bytesOf(source: Blob | BufferSource): Promise<Uint8Array<ArrayBuffer>> {
+  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   try {
-    return await source.arrayBuffer();
+    return new Uint8Array(source instanceof Blob ? await source.arrayBuffer() : source);
   } catch (error) {
     throw new GmsaError(
       'CORRUPT_FILE',
