@@ -52,7 +52,6 @@ export default defineConfig({
             '@huggingface/transformers',
             '@noble/hashes/sha2.js',
             '@noble/hashes/utils.js',
-            'idb',
             'onnxruntime-web/jspi',
             'onnxruntime-web/webgpu',
             'pure-rand/distribution/uniformFloat64',
