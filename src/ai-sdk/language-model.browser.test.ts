@@ -114,6 +114,25 @@ describe.each([['6', sdk6 as any as typeof sdk7] as const, ['7', sdk7] as const]
     ).toBe(answer);
   });
 
+  test('an abort in the middle of an answer ends the stream', async () => {
+    const controller = new AbortController();
+    const result = streamText({
+      model: languageModel(gmsa, { context: await gmsa.compress(longText(8)) }),
+      prompt: question,
+      temperature: 3,
+      seed: 1,
+      maxOutputTokens: 400,
+      abortSignal: controller.signal,
+      onChunk: () => controller.abort(),
+      ...quiet,
+    });
+    const parts: string[] = [];
+    for await (const { type } of result.fullStream) parts.push(type);
+    expect(parts).toContain('abort');
+    expect(parts).not.toContain('finish');
+    expect(await gmsa.ask(context, question).text()).toBe(answer); // its turn comes
+  });
+
   test('errors keep their code', async () => {
     await expect(generateText({ model: languageModel(gmsa), prompt: question, ...quiet })).rejects.toThrow(
       expect.objectContaining({ code: 'BAD_INPUT' }),
@@ -140,6 +159,46 @@ describe.each([['6', sdk6 as any as typeof sdk7] as const, ['7', sdk7] as const]
       ...quiet,
     });
     await expect(pending).rejects.toThrow(expect.objectContaining({ code: 'BAD_INPUT' }));
+  });
+});
+
+describe('what a call rejects with', () => {
+  const call = (content: Parameters<typeof prompts>[0], options?: Parameters<typeof languageModel>[1]) =>
+    languageModel(gmsa, options).doGenerate({ prompt: prompts(content) });
+  const prompts = (content: ({ type: 'text'; text: string } | ReturnType<typeof file>)[]) => [
+    { role: 'user' as const, content },
+  ];
+  const asked = { type: 'text' as const, text: question };
+
+  test('a file whose data are not base64 is BAD_INPUT', async () => {
+    const plain = { ...file(''), data: 'plain text!' };
+    await expect(call([plain, asked])).rejects.toMatchObject({
+      code: 'BAD_INPUT',
+      fix: expect.stringContaining('base64'),
+    });
+  });
+
+  test.each([0, Number.NaN, 3])('rate %f is BAD_RATE', async (rate) => {
+    await expect(call([asked], { context: text, rate })).rejects.toMatchObject({ code: 'BAD_RATE' });
+  });
+
+  test('a question of nothing is BAD_INPUT, and so is no question', async () => {
+    await expect(call([{ ...asked, text: ' ' }], { context })).rejects.toMatchObject({ code: 'BAD_INPUT' });
+    await expect(languageModel(gmsa, { context }).doGenerate({ prompt: [] })).rejects.toMatchObject({
+      code: 'BAD_INPUT',
+    });
+  });
+
+  test('a disposed model is DISPOSED, in a stream as its error part', async () => {
+    const gone = await Gmsa.load(FIXTURE_URL, { device: 'wasm' });
+    await gone.dispose();
+    const model = languageModel(gone, { context });
+    const prompt = prompts([asked]);
+    await expect(model.doGenerate({ prompt })).rejects.toMatchObject({ code: 'DISPOSED' });
+    const { stream } = await model.doStream({ prompt });
+    const parts: unknown[] = [];
+    await stream.pipeTo(new WritableStream({ write: (part) => void parts.push(part) }));
+    expect(parts).toContainEqual({ type: 'error', error: expect.objectContaining({ code: 'DISPOSED' }) });
   });
 });
 

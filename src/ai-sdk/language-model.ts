@@ -38,7 +38,9 @@ export function languageModel(gmsa: Gmsa, { context, rate }: LanguageModelOption
   const compressed = new Map<string, CompressedContext>();
 
   async function contextOf(text: string, signal: AbortSignal): Promise<CompressedContext> {
-    const kept = compressed.get(text) ?? (await gmsa.compress(text, { signal, ...(rate ? { rate } : {}) }));
+    const kept =
+      compressed.get(text) ??
+      (await gmsa.compress(text, { signal, ...(rate === undefined ? {} : { rate }) }));
     compressed.delete(text); // and to the end: used last
     compressed.set(text, kept);
     if (compressed.size > KEPT_TEXTS) compressed.delete(compressed.keys().next().value!);

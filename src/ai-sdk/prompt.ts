@@ -43,8 +43,20 @@ function textOf({ data, mediaType, filename = 'a file' }: LanguageModelV3FilePar
       'Give files as text, with a media type such as text/plain.',
     );
   }
-  const bytes = typeof data === 'string' ? Uint8Array.from(atob(data), (c) => c.charCodeAt(0)) : data;
-  return new TextDecoder().decode(bytes);
+  return new TextDecoder().decode(typeof data === 'string' ? fromBase64(data, filename) : data);
+}
+
+function fromBase64(data: string, name: string): Uint8Array<ArrayBuffer> {
+  try {
+    return Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+  } catch (cause) {
+    throw new GmsaError(
+      'BAD_INPUT',
+      `The prompt holds ${name} whose data are not base64.`,
+      'Give the text as bytes, new TextEncoder().encode(text), or in base64.',
+      { cause },
+    );
+  }
 }
 
 export function unsupported(feature: string, details: string): SharedV3Warning {
