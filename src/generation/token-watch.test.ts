@@ -8,7 +8,7 @@ import {
   TextStreamer,
 } from '@huggingface/transformers';
 import { expect, test } from 'vitest';
-import { watchTokens } from './token-watch.js';
+import { isWatched, type WatchOptions, watchTokens } from './token-watch.js';
 
 const fixture = async (name: string) =>
   JSON.parse(await readFile(new URL(`../../models/fixture/${name}`, import.meta.url), 'utf8'));
@@ -65,4 +65,22 @@ test('a list of criteria, an array and a function stop when one of them says so'
   watch.onPrompt([5]);
   expect([watch.onToken(6), watch.onToken(7)]).toEqual([false, true]);
   expect(seen).toEqual([[[5, 6]], [[5, 6, 7]]]);
+});
+
+test('null, which is unset in transformers.js, is unset', () => {
+  const unset = { stoppingCriteria: null, streamer: null } as unknown as WatchOptions;
+  expect(isWatched(unset)).toBe(false);
+  expect(watchTokens(unset).onToken(1)).toBe(false);
+});
+
+test.each([
+  { stoppingCriteria: {} },
+  { stoppingCriteria: [5] },
+  { stoppingCriteria: 'stop' },
+  { streamer: {} },
+  { streamer: { put: () => {} } },
+])('%o is BAD_INPUT', (options) => {
+  expect(() => watchTokens(options as unknown as WatchOptions)).toThrow(
+    expect.objectContaining({ code: 'BAD_INPUT' }),
+  );
 });

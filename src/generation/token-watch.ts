@@ -1,5 +1,6 @@
 // What a caller's own code sees of the tokens, on the page: functions do not cross to workers, so the decoder tells each
 // token and waits for the word to go on.
+import { GmsaError } from '../errors.js';
 
 /**
  * Looks at the tokens of the prompt and those generated, `[ids]`, after each one, and says whether to stop there: a
@@ -23,7 +24,9 @@ export interface WatchOptions {
 }
 
 export const isWatched = ({ stoppingCriteria, streamer }: WatchOptions): boolean =>
-  stoppingCriteria !== undefined || streamer !== undefined;
+  stoppingCriteria != null || streamer != null;
+
+const isFunction = (value: unknown): value is StoppingCriterion => typeof value === 'function';
 
 export interface TokenWatch {
   onPrompt(ids: readonly number[]): void;
@@ -32,8 +35,17 @@ export interface TokenWatch {
   onEnd(): void;
 }
 
-export function watchTokens({ stoppingCriteria = [], streamer }: WatchOptions): TokenWatch {
-  const criteria = typeof stoppingCriteria === 'function' ? [stoppingCriteria] : [...stoppingCriteria];
+/** @throws GmsaError `BAD_INPUT` */
+export function watchTokens({ stoppingCriteria, streamer }: WatchOptions): TokenWatch {
+  const given = stoppingCriteria ?? [];
+  const criteria = typeof given !== 'function' && Symbol.iterator in Object(given) ? [...given] : [given];
+  if (![...criteria, ...(streamer ? [streamer.put, streamer.end] : [])].every(isFunction)) {
+    throw new GmsaError(
+      'BAD_INPUT',
+      'A stopping criterion, or put or end of the streamer, is no function.',
+      'Give functions, and a streamer with put and end.',
+    );
+  }
   const inputIds: number[] = [];
   const put = (ids: readonly number[]) => {
     inputIds.push(...ids);
@@ -43,7 +55,9 @@ export function watchTokens({ stoppingCriteria = [], streamer }: WatchOptions): 
     onPrompt: put,
     onToken: (id) => {
       put([id]);
-      return criteria.flatMap((criterion) => criterion([inputIds.slice()], [])).some(Boolean);
+      return (criteria as StoppingCriterion[])
+        .flatMap((criterion) => criterion([inputIds.slice()], []))
+        .some(Boolean);
     },
     onEnd: () => streamer?.end(),
   };
