@@ -296,6 +296,44 @@ describe('bad input', () => {
     await expect(gmsa.countTokens(5)).rejects.toMatchObject({ code: 'BAD_INPUT' });
   });
 
+  test.each<[string, (options: object) => Promise<unknown>]>([
+    ['compress', (options) => gmsa.compress('text', options)],
+    ['update', (options) => gmsa.update(context, 'text', options)],
+    ['open', (options) => gmsa.open(context, options)],
+    ['ask', (options) => gmsa.ask(context, QUESTION, options).text()],
+    ['restore', (options) => gmsa.restore(context, options).text()],
+    ['askFullText', (options) => gmsa.askFullText('text', QUESTION, options).text()],
+    ['fidelity', (options) => gmsa.fidelity(context, options)],
+    ['countTokens', (options) => gmsa.countTokens('text', options)],
+    ['load', (options) => Gmsa.load(FIXTURE_URL, options)],
+    ['support', (options) => Gmsa.support(FIXTURE_URL, options)],
+    ['isCached', (options) => Gmsa.isCached(FIXTURE_URL, options)],
+    ['clearCache', (options) => Gmsa.clearCache(FIXTURE_URL, options)],
+  ])('%s with a controller in place of its signal, or null as options, is BAD_INPUT', async (_, call) => {
+    await expect(call({ signal: new AbortController() })).rejects.toMatchObject({ code: 'BAD_INPUT' });
+    await expect(call(null as unknown as object)).rejects.toMatchObject({ code: 'BAD_INPUT' });
+  });
+
+  test('a context whose soft tokens were transferred away is BAD_INPUT', async () => {
+    const lost = await gmsa.compress(longText(3));
+    structuredClone(lost, { transfer: lost.segments.map(({ data }) => data.buffer) });
+    for (const call of [
+      () => gmsa.ask(lost, QUESTION).text(),
+      () => gmsa.restore(lost).text(),
+      () => gmsa.fidelity(lost),
+      () => gmsa.update(lost, longText(3)),
+    ]) {
+      await expect(call()).rejects.toMatchObject({ code: 'BAD_INPUT' });
+    }
+  });
+
+  test('a criterion that is no function is BAD_INPUT', async () => {
+    // @ts-expect-error a criterion is a function
+    await expect(gmsa.ask(context, QUESTION, { stoppingCriteria: {} }).text()).rejects.toMatchObject({
+      code: 'BAD_INPUT',
+    });
+  });
+
   test.each(['', '   '])('question "%s" is BAD_INPUT', async (question) => {
     await expect(gmsa.ask(context, question).text()).rejects.toMatchObject({ code: 'BAD_INPUT' });
   });
@@ -402,6 +440,39 @@ describe('loading', () => {
     });
   });
 
+  test('a cache that is none, or an option worker that gives none, is an error of ours', async () => {
+    // @ts-expect-error a cache has methods
+    await expect(Gmsa.load(FIXTURE_URL, { cache: {} })).rejects.toMatchObject({ code: 'BAD_INPUT' });
+    // @ts-expect-error a worker, not a promise of one
+    await expect(Gmsa.load(FIXTURE_URL, { worker: async () => startWorker() })).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      message: expect.stringContaining('no Worker'),
+    });
+  });
+
+  test('a listener that throws when all is ready ends the workers', async () => {
+    const terminate = vi.spyOn(Worker.prototype, 'terminate');
+    const failure = new Error('listener');
+    const onProgress = ({ status }: LoadProgress) => {
+      if (status === 'ready') throw failure;
+    };
+    await expect(Gmsa.load(FIXTURE_URL, { device: 'wasm', onProgress })).rejects.toBe(failure);
+    expect(terminate).toHaveBeenCalledTimes(2);
+  });
+
+  test('two loads at once give two models; one is disposed, the other answers on', async () => {
+    await Gmsa.clearCache(FIXTURE_URL);
+    const [one, other] = await Promise.all([1, 2].map(() => Gmsa.load(FIXTURE_URL, { device: 'wasm' })));
+    expect(await Gmsa.isCached(FIXTURE_URL, { device: 'wasm' })).toBe(true);
+    const context = await one!.compress(longText(4));
+    const answer = await one!.ask(context, QUESTION, short).tokenIds;
+    const disposal = one!.dispose();
+    expect(await other!.ask(context, QUESTION, short).tokenIds).toEqual(answer);
+    await disposal;
+    expect((await other!.compress('text')).segments).toHaveLength(1);
+    await other!.dispose();
+  });
+
   test("device 'webgpu' without an adapter is UNSUPPORTED; 'auto' takes wasm", async () => {
     vi.spyOn(GPU.prototype, 'requestAdapter').mockResolvedValue(null);
     await expect(Gmsa.load(FIXTURE_URL, { device: 'webgpu' })).rejects.toMatchObject({ code: 'UNSUPPORTED' });
@@ -469,10 +540,19 @@ describe('the end', () => {
     await expect(compression).rejects.toMatchObject({ code: 'DISPOSED' });
     await disposal;
     await gmsa.dispose();
-    await expect(gmsa.compress('text')).rejects.toMatchObject({ code: 'DISPOSED' });
-    await expect(gmsa.ask(context, QUESTION).text()).rejects.toMatchObject({ code: 'DISPOSED' });
-    await expect(gmsa.restore(context).stats).rejects.toMatchObject({ code: 'DISPOSED' });
-    await expect(gmsa.countTokens('text')).rejects.toMatchObject({ code: 'DISPOSED' });
+    for (const call of [
+      () => gmsa.compress('text'),
+      () => gmsa.update(context, 'text'),
+      () => gmsa.open(context.toBlob()),
+      () => gmsa.ask(context, QUESTION).text(),
+      () => gmsa.restore(context).stats,
+      () => gmsa.askFullText('text', QUESTION).tokenIds,
+      () => gmsa.fidelity(context),
+      () => gmsa.countTokens('text'),
+      () => gmsa.releaseEncoder(),
+    ]) {
+      await expect(call()).rejects.toMatchObject({ code: 'DISPOSED' });
+    }
   });
 
   test('a worker that dies rejects the calls it leaves behind, and the next call starts another', async () => {

@@ -1,5 +1,6 @@
 // The facade: owns the two workers and no GPU object.
 
+import { checkOptions } from './check-options.js';
 import { checkText } from './check-text.js';
 import { type Compression, contextOf, createCompression } from './compression.js';
 import { type ContextModel, checkContext } from './context/check-context.js';
@@ -118,7 +119,10 @@ export class Gmsa {
    *   decoder's too), `DISPOSED`
    */
   compress(text: string, options: CompressOptions = {}): Compression {
-    return createCompression((push) => this.#compress(text, options, push));
+    return createCompression(async (push) => {
+      checkOptions(options);
+      return this.#compress(text, options, push);
+    });
   }
 
   /**
@@ -133,6 +137,7 @@ export class Gmsa {
   update(context: ContextData, newText: string, options: UpdateOptions = {}): Compression {
     return createCompression(async (push) => {
       this.#checkAlive();
+      checkOptions(options);
       checkContext(context, this.#contextModel);
       return this.#compress(newText, options, push, context);
     });
@@ -192,10 +197,12 @@ export class Gmsa {
    * @throws GmsaError `CORRUPT_FILE`, `OTHER_MODEL`, `BAD_RATE`, `BAD_INPUT` (the source is none of these), `DISPOSED`
    */
   async open(
-    source: Blob | ArrayBuffer | ContextData,
-    { signal }: { signal?: AbortSignal } = {},
+    source: Blob | BufferSource | ContextData,
+    options: { signal?: AbortSignal } = {},
   ): Promise<CompressedContext> {
     this.#checkAlive();
+    checkOptions(options);
+    const { signal } = options;
     signal?.throwIfAborted();
     return unlessAborted(openContext(source, this.#contextModel), signal);
   }
@@ -231,11 +238,10 @@ export class Gmsa {
    * tokens before it in its segment. Takes its turn among the questions.
    * @throws GmsaError as `ask` does; `BAD_INPUT` for a context that was saved without its text
    */
-  async fidelity(
-    context: ContextData | Compression,
-    { signal, onProgress }: FidelityOptions = {},
-  ): Promise<Fidelity> {
+  async fidelity(context: ContextData | Compression, options: FidelityOptions = {}): Promise<Fidelity> {
     this.#checkAlive();
+    checkOptions(options);
+    const { signal, onProgress } = options;
     const ready = await unlessAborted(contextOf(context), signal);
     checkContext(ready, this.#contextModel);
     const segments = scoredSegments(ready);
@@ -259,13 +265,14 @@ export class Gmsa {
   }
 
   /** Tokens of a text, as `compress` counts them. An empty text has none. */
-  async countTokens(text: string, { signal }: { signal?: AbortSignal } = {}): Promise<number> {
+  async countTokens(text: string, options: { signal?: AbortSignal } = {}): Promise<number> {
     this.#checkAlive();
+    checkOptions(options);
     if (typeof text !== 'string') checkText(text, 'text');
     return this.#decoder.run(
       (decoder, port) => decoder.countTokens(text, port),
       () => {},
-      signal,
+      options.signal,
     );
   }
 
@@ -301,6 +308,7 @@ export class Gmsa {
   ): TextStream {
     return createTextStream(async (push) => {
       this.#checkAlive();
+      checkOptions(options);
       const start = prepare();
       const watch = watchTokens(options);
       const context = await unlessAborted(contextOf(target), options.signal);

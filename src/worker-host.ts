@@ -149,6 +149,7 @@ export class WorkerHost<Setup, Api extends WorkerApi<Setup>> {
     let worker: Worker;
     try {
       worker = start(name);
+      if (typeof worker?.postMessage !== 'function') throw new TypeError('what was given is no Worker');
     } catch (error) {
       throw new GmsaError(
         'UNSUPPORTED',

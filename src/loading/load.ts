@@ -1,4 +1,5 @@
 // Downloads a model and starts its workers.
+import { checkOptions } from '../check-options.js';
 import { GmsaError } from '../errors.js';
 import type { CacheOption } from '../model-folder/file-store.js';
 import { KeptFiles } from '../model-folder/kept-files.js';
@@ -17,6 +18,7 @@ import {
   type WasmPaths,
   type WorkerName,
 } from '../protocol.js';
+import { unlessAborted } from '../unless-aborted.js';
 import { WorkerHost } from '../worker-host.js';
 import { startWorker } from '../workers/start.js';
 import { type AdapterProbe, chooseRuntime, type Device, type DType, probeAdapter } from './device-choice.js';
@@ -71,6 +73,7 @@ export const gone = () =>
 
 /** @throws as `Gmsa.load` does */
 export async function load(url: string | URL, options: LoadOptions): Promise<LoadedModel> {
+  checkOptions(options);
   const { signal, onProgress, wasmPaths, worker: start = startWorker, keyValueBudgetBytes } = options;
   signal?.throwIfAborted();
   if (keyValueBudgetBytes !== undefined && !(keyValueBudgetBytes >= 0)) {
@@ -81,10 +84,11 @@ export async function load(url: string | URL, options: LoadOptions): Promise<Loa
     );
   }
   const wanted = { device: options.device ?? 'auto', dtype: options.dtype ?? 'auto' };
-  const [folder, adapter] = await Promise.all([
+  const looking = Promise.all([
     openModelFolder(url, { signal, cache: options.cache }),
     wanted.device === 'wasm' ? undefined : probeAdapter(),
   ]);
+  const [folder, adapter] = await unlessAborted(looking, signal);
   const offered = Object.keys(folder.manifest.dtypes) as ConcreteDType[];
   const { device, dtype } = chooseRuntime(wanted, adapter, offered);
 
@@ -120,11 +124,11 @@ export async function load(url: string | URL, options: LoadOptions): Promise<Loa
       eager && compressor.start(signal),
     ]);
     signal?.throwIfAborted();
+    onProgress?.({ status: 'ready' });
   } catch (error) {
     stop.abort();
     await Promise.all([compressor.dispose(gone()), decoder.dispose(gone())]);
     throw error;
   }
-  onProgress?.({ status: 'ready' });
   return { compressor, decoder, folder, device, dtype, adapter };
 }

@@ -70,12 +70,36 @@ describe('what goes wrong', () => {
     await expect(Gmsa.isCached(FIXTURE_URL, aborted)).rejects.toBe('too late');
     await expect(Gmsa.clearCache(FIXTURE_URL, aborted)).rejects.toBe('too late');
     await expect(Gmsa.support(FIXTURE_URL, aborted)).rejects.toBe('too late');
-    for (const call of [Gmsa.isCached, Gmsa.support]) {
+    for (const call of [Gmsa.isCached, Gmsa.support, Gmsa.clearCache]) {
       const controller = new AbortController();
       const pending = call(FIXTURE_URL, { signal: controller.signal });
       controller.abort('now');
       await expect(pending).rejects.toBe('now');
     }
+  });
+
+  test('an abort while the browser looks for a GPU rejects at once', async () => {
+    vi.spyOn(GPU.prototype, 'requestAdapter').mockReturnValue(new Promise(() => {}));
+    await loadAndDispose();
+    for (const call of [Gmsa.load, Gmsa.isCached, Gmsa.support]) {
+      const controller = new AbortController();
+      const pending = call(FIXTURE_URL, { signal: controller.signal });
+      setTimeout(() => controller.abort('enough'), 300);
+      await expect(pending).rejects.toBe('enough');
+    }
+  });
+
+  test('a cache that fails is an error of ours; entries of others stay', async () => {
+    const broken = Object.assign(new MemoryModelCache(), { keys: () => Promise.reject(new Error('broken')) });
+    await expect(Gmsa.clearCache(FIXTURE_URL, { cache: broken })).rejects.toMatchObject({
+      code: 'INTERNAL',
+      message: expect.stringContaining('broken'),
+    });
+    const shared = new MemoryModelCache();
+    await shared.put('a key of another', new Response('x'));
+    await loadAndDispose({ cache: shared });
+    await Gmsa.clearCache(undefined, { cache: shared });
+    expect(await shared.keys()).toEqual(['a key of another']);
   });
 
   test('a URL that is none is BAD_MODEL', async () => {

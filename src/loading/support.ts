@@ -1,5 +1,6 @@
 // The preflight: what Gmsa.load would run a model on and what stands in its way, before anything is downloaded.
 
+import { checkOptions } from '../check-options.js';
 import { GmsaError } from '../errors.js';
 import type { CacheOption } from '../model-folder/file-store.js';
 import { type ConcreteDType, DTYPES, downloadBytes } from '../model-folder/manifest.js';
@@ -7,6 +8,7 @@ import { missingBytes } from '../model-folder/model-files.js';
 import { type ModelFolder, openModelFolder } from '../model-folder/model-folder.js';
 import { type StorageState, storageState, storageWarning } from '../model-folder/storage.js';
 import { type ConcreteDevice, hasJspi } from '../protocol.js';
+import { unlessAborted } from '../unless-aborted.js';
 import {
   type AdapterProbe,
   chooseRuntime,
@@ -72,14 +74,18 @@ export interface Support {
 const WASM_ADDRESS_SPACE = 4 * 2 ** 30;
 
 export async function support(url?: string | URL, options: SupportOptions = {}): Promise<Support> {
+  checkOptions(options);
+  options.signal?.throwIfAborted();
+  return unlessAborted(look(url, options), options.signal);
+}
+
+async function look(url: string | URL | undefined, options: SupportOptions): Promise<Support> {
   const { signal } = options;
-  signal?.throwIfAborted();
   const [folder, gpu, storage] = await Promise.all([
     url === undefined ? undefined : openModelFolder(url, { signal, cache: options.cache }),
     requestAdapter(),
     storageState(),
   ]);
-  signal?.throwIfAborted();
   const adapter = gpu && { ...describeAdapter(gpu), limits: limitsOf(gpu) };
   const problems: SupportProblem[] = [];
   const runtime = choose(options, adapter, folder, problems);
@@ -103,7 +109,6 @@ export async function support(url?: string | URL, options: SupportOptions = {}):
   }
   if (runtime) problems.push(...slower(found));
   if (folder && runtime) found.model = await describeModel(folder, runtime, found);
-  signal?.throwIfAborted();
   found.supported = problems.every(({ fatal }) => !fatal);
   return found;
 }

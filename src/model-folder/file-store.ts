@@ -1,5 +1,6 @@
 // The files of one model folder in a ModelCache, by URL and sha256: versions never mix. A cache that fails to read is as
 // good as none.
+import { GmsaError } from '../errors.js';
 import { mismatch } from './download.js';
 import type { FileEntry } from './manifest.js';
 import { cacheKeys, defaultModelCache, type ModelCache } from './model-cache.js';
@@ -23,7 +24,7 @@ export class FileStore {
   }
 
   static async open(folder: URL, cache: CacheOption | undefined): Promise<FileStore> {
-    return new FileStore(folder, cache === false ? undefined : (cache ?? (await defaultModelCache())));
+    return new FileStore(folder, await cacheOf(cache));
   }
 
   /** Whether there is anything that files could be kept in. */
@@ -99,10 +100,18 @@ export class FileStore {
 
 /** Removes the files of every model folder, and nothing else that the cache may hold. */
 export async function removeAllModels(option: CacheOption | undefined): Promise<void> {
-  if (option === false) return;
-  const cache = option ?? (await defaultModelCache());
-  const ours = (await cacheKeys(cache)).filter((key) => new URL(key).searchParams.has(FILE_PARAMETER));
+  const cache = await cacheOf(option);
+  if (!cache) return;
+  const ours = (await cacheKeys(cache)).filter((key) => key.includes(`?${FILE_PARAMETER}=`));
   await Promise.all(ours.map((key) => cache.delete(key)));
+}
+
+/** @throws GmsaError `BAD_INPUT` */
+async function cacheOf(option: CacheOption | undefined): Promise<ModelCache | undefined> {
+  if (option === false) return undefined;
+  const cache = option ?? (await defaultModelCache());
+  if (typeof cache.match === 'function') return cache;
+  throw new GmsaError('BAD_INPUT', 'The option cache is no ModelCache.', 'Give one, false, or leave it out.');
 }
 
 function response(blob: Blob): Response {

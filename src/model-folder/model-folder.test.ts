@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { QUICK, send, status, ToyModelServer } from '../testing/toy-model-server.js';
 import { MemoryModelCache } from './model-cache.js';
 import { downloadModelFiles } from './model-files.js';
-import { openModelFolder } from './model-folder.js';
+import { folderUrl, openModelFolder } from './model-folder.js';
 
 const server = new ToyModelServer();
 let cache: MemoryModelCache;
@@ -59,6 +59,19 @@ test('an HTML page in its place is BAD_MODEL', async () => {
 test('no server is NETWORK, something that is no URL BAD_MODEL', async () => {
   await expect(open('http://127.0.0.1:1/model')).rejects.toMatchObject({ code: 'NETWORK' });
   await expect(open('not a url')).rejects.toMatchObject({ code: 'BAD_MODEL' });
+});
+
+test.each([undefined, null, 5, {}])('a URL that is %o is BAD_INPUT', async (url) => {
+  await expect(openModelFolder(url as unknown as string)).rejects.toMatchObject({ code: 'BAD_INPUT' });
+});
+
+test('a relative URL is relative to the page, or to the script of a worker', () => {
+  const location = { href: 'https://example.org/app/worker.js' };
+  vi.stubGlobal('location', location);
+  expect(folderUrl('models/a').href).toBe('https://example.org/app/models/a/');
+  vi.stubGlobal('document', { baseURI: 'https://example.org/' });
+  expect(folderUrl('models/a').href).toBe('https://example.org/models/a/');
+  vi.unstubAllGlobals();
 });
 
 test('a config.json that the manifest does not describe is CORRUPT_FILE', async () => {

@@ -1,4 +1,5 @@
 // Opens a model folder: its manifest, from the network or else as kept in the cache, and its config. Nothing heavy yet.
+import { GmsaError } from '../errors.js';
 import { badModel } from './checks.js';
 import { downloadFile } from './download.js';
 import { fetchText } from './fetch-file.js';
@@ -76,9 +77,12 @@ export function parseJson(text: string, where: URL): unknown {
   }
 }
 
-/** @throws GmsaError `BAD_MODEL` */
+/** @throws GmsaError `BAD_MODEL`; `BAD_INPUT` for what is neither a text nor a URL */
 export function folderUrl(url: string | URL): URL {
-  const base = typeof document === 'undefined' ? undefined : document.baseURI;
+  if (typeof url !== 'string' && !(url instanceof URL)) {
+    throw new GmsaError('BAD_INPUT', `The URL is ${typeof url}.`, 'Give the URL of a model folder.');
+  }
+  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
   let folder: URL;
   try {
     folder = new URL(url, base);
