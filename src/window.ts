@@ -19,7 +19,7 @@ export interface WindowUse {
   others: number;
 }
 
-/** @throws GmsaError `TOO_LONG`, its fix naming the smallest trained rate that would fit */
+/** @throws GmsaError `TOO_LONG`, its fix naming the smallest trained rate that would fit, or what else takes the room */
 export function checkFits(
   { segmentTokens, rate, softTokens = softTokenCount(segmentTokens, rate), others }: WindowUse,
   { window, rates }: { window: number; rates: readonly number[] },
@@ -35,8 +35,10 @@ export function checkFits(
   throw new GmsaError(
     'TOO_LONG',
     message,
-    fitting === undefined
-      ? `No trained rate would fit: shorten the text to about ${room} tokens and use rate ${highest}.`
-      : `Compress the text at rate ${fitting}, which would fit.`,
+    others >= window
+      ? 'Ask a shorter question, or for fewer new tokens: they alone are over the limit.'
+      : fitting === undefined
+        ? `No trained rate would fit: shorten the text to about ${room} tokens and use rate ${highest}.`
+        : `Compress the text at rate ${fitting}, which would fit.`,
   );
 }
