@@ -450,22 +450,43 @@ describe('resources', () => {
     expect(live.labels()).toEqual([]);
   });
 
-  test('greedy tokens are chosen on the GPU: no more than eight bytes come back for one', async () => {
-    live = countLiveBuffers();
-    const decoder = await create('webgpu');
-    const mapped: number[] = [];
+  /** Sizes of what is read back from the GPU meanwhile. */
+  async function readBackDuring(work: () => Promise<void>): Promise<number[]> {
+    const sizes: number[] = [];
     const { mapAsync } = GPUBuffer.prototype;
     GPUBuffer.prototype.mapAsync = function (...parameters) {
-      mapped.push(this.size);
+      sizes.push(this.size);
       return mapAsync.apply(this, parameters);
     };
     try {
-      const { stats } = await run((job) => decoder.ask(freshContext(), QUESTION, SIZE, job));
-      expect(mapped).toEqual(Array(stats.newTokens + (stats.stoppedBy === 'end' ? 1 : 0)).fill(8));
+      await work();
     } finally {
       Object.assign(GPUBuffer.prototype, { mapAsync });
-      await decoder.dispose();
     }
+    return sizes;
+  }
+
+  test('greedy tokens are chosen on the GPU: no more than eight bytes come back for one', async () => {
+    live = countLiveBuffers();
+    const decoder = await create('webgpu');
+    let tokens = 0;
+    const sizes = await readBackDuring(async () => {
+      const { stats } = await run((job) => decoder.ask(freshContext(), QUESTION, SIZE, job));
+      tokens = stats.newTokens + (stats.stoppedBy === 'end' ? 1 : 0);
+    });
+    expect(sizes).toEqual(Array(tokens).fill(8));
+    await decoder.dispose();
+  });
+
+  test('tokens are scored on the GPU: eight bytes come back for each', async () => {
+    live = countLiveBuffers();
+    const decoder = await create('webgpu');
+    const { job } = testJob<SegmentFidelity>();
+    const sizes = await readBackDuring(() => decoder.fidelity(segments, RATE, job));
+    const tokens = segments.reduce((sum, segment) => sum + segment.tokens, 0);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(8 * tokens);
+    await decoder.dispose();
+    expect(live.labels()).toEqual([]);
   });
 
   test('a forgotten context is freed, even while it is prefilled', async () => {
