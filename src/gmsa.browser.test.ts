@@ -41,6 +41,7 @@ describe.each(['wasm', 'webgpu'] as const)('on %s', (device) => {
     expect(gmsa.dtype).toBe('fp32');
     expect(gmsa.model).toMatchObject({ name: 'fixture', rates: [2, 4, 8], segmentLength: 64, window: 1024 });
     expect(gmsa.model.refusal).toBeUndefined();
+    expect(Object.isFrozen(gmsa.model) && Object.isFrozen(gmsa.model.rates)).toBe(true);
     if (device === 'wasm') expect(gmsa.adapter).toBeUndefined();
     else expect(gmsa.adapter).toMatchObject({ vendor: 'google', f16: false });
   });

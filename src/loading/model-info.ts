@@ -30,7 +30,7 @@ export function modelInfo({ manifest, config }: ModelFolder, dtype: ConcreteDTyp
   return Object.freeze({
     name: manifest.name,
     hash: modelHash(manifest),
-    rates,
+    rates: Object.freeze([...rates]),
     defaultRate,
     segmentLength,
     window,
