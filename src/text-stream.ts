@@ -3,7 +3,8 @@ import type { GenerationResult, GenerationStats } from './protocol.js';
 
 /**
  * Text as it is generated. Generation starts at once; iterating (any number of times, always from the beginning),
- * `text()`, `stats` and `tokenIds` may all be used. Each rejects if the generation fails or is aborted.
+ * `text()`, `stats` and `tokenIds` may all be used. Each rejects if the generation fails or is aborted. Leaving a loop over
+ * it does not end it; the signal does.
  */
 export interface TextStream extends AsyncIterable<string> {
   /** The whole text, once it has ended. */

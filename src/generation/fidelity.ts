@@ -6,7 +6,10 @@ import type { ScoredSegment, SegmentFidelity } from '../protocol.js';
 /** What the tokens of a text would have been restored with, all of the same length and in order. */
 export interface Fidelity {
   readonly tokenIds: readonly number[];
-  /** What each token stands for; '' before the last of several that make up a character. Joined: the text. */
+  /**
+   * What each token stands for; '' before the last of several that make up a character, and for special tokens. Joined:
+   * the text without those.
+   */
   readonly pieces: readonly string[];
   /** Of each token, given the soft tokens of its segment and the tokens before it there. Natural logarithms, 0 at most. */
   readonly logProbabilities: Float32Array<ArrayBuffer>;
