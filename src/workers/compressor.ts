@@ -1,5 +1,6 @@
 // Worker only. Text → soft tokens: tokenise, cut into segments, encode those that are not known.
 import { anyFits, lowestRateWithin, shareBudget } from '../context/budget.js';
+import { DEFAULT_NEW_TOKENS } from '../generation/default-new-tokens.js';
 import type { Job } from '../job.js';
 import type { ModelConfig } from '../model-folder/model-config.js';
 import type {
@@ -14,7 +15,7 @@ import type {
 import { contentHash, sourceHash } from '../segments/content-hash.js';
 import type { Piece } from '../segments/pieces.js';
 import { cutPieces, type Segment } from '../segments/plan.js';
-import { checkFits, DEFAULT_NEW_TOKENS } from '../window.js';
+import { checkFits } from '../window.js';
 import { planBatches } from './batches.js';
 import { Engine } from './engine.js';
 import { SegmentEncoder } from './segment-encoder.js';
