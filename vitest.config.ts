@@ -51,7 +51,6 @@ export default defineConfig({
             '@huggingface/tokenizers',
             '@huggingface/transformers',
             '@noble/hashes/sha2.js',
-            '@noble/hashes/utils.js',
             'onnxruntime-web/jspi',
             'onnxruntime-web/webgpu',
             'pure-rand/distribution/uniformFloat64',

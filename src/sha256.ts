@@ -1,14 +1,15 @@
 // SHA-256. crypto.subtle is fast, but cannot hash in pieces, and pages that are not served over HTTPS lack it; the other
 // one (about 100 MB/s) has neither limit.
 import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 
 /** Lower-case hex of the SHA-256 of the parts, one after the other; a text counts as its UTF-8. */
 export function sha256Hex(...parts: readonly (string | Uint8Array)[]): string {
   const hash = sha256.create();
-  for (const part of parts) hash.update(typeof part === 'string' ? utf8ToBytes(part) : part);
-  return bytesToHex(hash.digest());
+  for (const part of parts) hash.update(typeof part === 'string' ? new TextEncoder().encode(part) : part);
+  return hex(hash.digest());
 }
+
+const hex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 /** Larger Blobs are hashed in pieces. Files of a model folder stay below. */
 const ONE_PIECE_BYTES = 64 * 2 ** 20;
@@ -25,7 +26,7 @@ export function sha256OfBlob(blob: Blob): Promise<string> {
 }
 
 async function inOnePiece(blob: Blob): Promise<string> {
-  return bytesToHex(new Uint8Array(await crypto.subtle.digest('SHA-256', await blob.arrayBuffer())));
+  return hex(new Uint8Array(await crypto.subtle.digest('SHA-256', await blob.arrayBuffer())));
 }
 
 async function inPieces(blob: Blob): Promise<string> {
@@ -33,7 +34,7 @@ async function inPieces(blob: Blob): Promise<string> {
   const reader = blob.stream().getReader();
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) return bytesToHex(hash.digest());
+    if (done) return hex(hash.digest());
     hash.update(value);
   }
 }
