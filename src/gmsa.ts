@@ -77,7 +77,7 @@ export class Gmsa {
    * Downloads a model and starts the workers.
    * @param url a model folder (docs/model-format.md), relative to the page or absolute
    * @throws GmsaError `MODEL_NOT_FOUND`, `BAD_MODEL`, `CORRUPT_FILE`, `NETWORK`, `UNSUPPORTED`, `OUT_OF_MEMORY`,
-   *   `WORKER_CRASHED`
+   *   `WORKER_CRASHED`, `BAD_INPUT`
    */
   static async load(url: string | URL, options: LoadOptions = {}): Promise<Gmsa> {
     return new Gmsa(await load(url, options));
@@ -104,7 +104,7 @@ export class Gmsa {
 
   /**
    * Removes a model from the cache, or every model.
-   * @throws GmsaError `BAD_MODEL` if `url` is none
+   * @throws GmsaError `BAD_MODEL` if `url` is none, `INTERNAL` if the cache fails, `BAD_INPUT`
    */
   static clearCache(url?: string | URL, options?: ClearOptions): Promise<void> {
     return clearCache(url, options);
