@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import {
   type CompressedContext,
   type CompressProgress,
+  crossOriginWorker,
   type FidelityProgress,
   Gmsa,
   GmsaError,
@@ -527,6 +528,14 @@ describe('loading', () => {
       code: 'WORKER_CRASHED',
       message: expect.stringMatching(/(compressor|decoder) worker.*boom/),
     });
+  });
+
+  test.each([
+    ['an address that is none', 'http://', 'UNSUPPORTED'],
+    ['a server that is not there', 'http://127.0.0.1:1/gmsa.worker.js', 'WORKER_CRASHED'],
+  ])('a worker of another origin, at %s', async (_, address, code) => {
+    const load = Gmsa.load(FIXTURE_URL, { device: 'wasm', worker: () => crossOriginWorker(address) });
+    await expect(load).rejects.toMatchObject({ name: 'GmsaError', code });
   });
 });
 
