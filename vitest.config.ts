@@ -37,6 +37,7 @@ export default defineConfig({
           environment: 'node',
           include: ['src/**/*.test.ts', 'demo/**/*.test.ts', 'scripts/**/*.test.mjs'],
           exclude: ['**/*.browser.test.ts'],
+          testTimeout: 60_000, // properties and large files, on a busy machine
         },
       },
       {

@@ -148,7 +148,7 @@ describe('a connection that breaks', () => {
 
   test('in all but name, giving nothing more, is given up and taken up again', async () => {
     server.fail(DATA, stallAfter(1000));
-    expect((await download({ retry: { ...QUICK, stallMs: 100 } })).equals(content())).toBe(true);
+    expect((await download({ retry: { ...QUICK, stallMs: 1000 } })).equals(content())).toBe(true);
     server.fail(DATA, ...Array.from({ length: 3 }, () => stallAfter(0)));
     await expect(download({ retry: { ...QUICK, stallMs: 50 } })).rejects.toMatchObject({
       code: 'NETWORK',
