@@ -52,6 +52,7 @@ export default defineConfig({
             '@huggingface/tokenizers',
             '@huggingface/transformers',
             '@noble/hashes/sha2.js',
+            'idb',
             'onnxruntime-web/jspi',
             'onnxruntime-web/webgpu',
             'pure-rand/distribution/uniformFloat64',

@@ -1,4 +1,5 @@
 // Compressed contexts kept in the browser's IndexedDB. Nothing else of the library needs it.
+import { type DBSchema, type IDBPDatabase, type IDBPObjectStore, openDB } from 'idb';
 import { GmsaError } from '../errors.js';
 import { storageState } from '../model-folder/storage.js';
 import type { ContextData } from './compressed-context.js';
@@ -13,7 +14,22 @@ export interface StoredContext
   readonly savedAt: Date;
 }
 
-type StoreName = 'files' | 'entries';
+type StoreOf<Name extends 'files' | 'entries'> = IDBPObjectStore<
+  Schema,
+  ('files' | 'entries')[],
+  Name,
+  'readwrite'
+>;
+interface Stores {
+  files: StoreOf<'files'>;
+  entries: StoreOf<'entries'>;
+}
+
+interface Schema extends DBSchema {
+  /** By key. Buffers, not Blobs: some browsers keep no Blobs in private windows. */
+  files: { key: string; value: ArrayBuffer };
+  entries: { key: string; value: StoredContext };
+}
 
 /**
  * Contexts by keys of the caller's choosing. Close it when done with it. Every method rejects with GmsaError
@@ -21,10 +37,10 @@ type StoreName = 'files' | 'entries';
  * closed.
  */
 export class ContextStore {
-  readonly #database: IDBDatabase;
+  readonly #database: IDBPDatabase<Schema>;
   #closed = false;
 
-  private constructor(database: IDBDatabase) {
+  private constructor(database: IDBPDatabase<Schema>) {
     this.#database = database;
   }
 
@@ -34,15 +50,14 @@ export class ContextStore {
    */
   static async open(name = 'gmsa-contexts'): Promise<ContextStore> {
     try {
-      const request = indexedDB.open(name, 1);
-      request.onupgradeneeded = () => {
-        // By key. Buffers, not Blobs: some browsers keep no Blobs in private windows.
-        request.result.createObjectStore('files');
-        request.result.createObjectStore('entries', { keyPath: 'key' });
-      };
-      const database = await settled(request);
-      // Another page deletes the database or opens a later version of it: do not stand in its way.
-      database.onversionchange = () => database.close();
+      const database = await openDB<Schema>(name, 1, {
+        upgrade(fresh) {
+          fresh.createObjectStore('files');
+          fresh.createObjectStore('entries', { keyPath: 'key' });
+        },
+        // Another page deletes the database or opens a later version of it: do not stand in its way.
+        blocking: (_, __, event) => (event.target as IDBDatabase).close(),
+      });
       return new ContextStore(database);
     } catch (error) {
       throw unavailable(error);
@@ -51,14 +66,14 @@ export class ContextStore {
 
   /** All contexts, those saved last first. */
   async list(): Promise<StoredContext[]> {
-    const entries = await this.#read('entries', (store): IDBRequest<StoredContext[]> => store.getAll());
+    const entries = await this.#run((database) => database.getAll('entries'));
     return entries.sort((a, b) => b.savedAt.getTime() - a.savedAt.getTime());
   }
 
   /** A context's file, for `Gmsa#open`; undefined if there is none under the key. */
   async get(key: string): Promise<Blob | undefined> {
     checkKey(key);
-    const file = await this.#read('files', (store): IDBRequest<ArrayBuffer | undefined> => store.get(key));
+    const file = await this.#run((database) => database.get('files', key));
     return file && new Blob([file], { type: 'application/octet-stream' });
   }
 
@@ -72,20 +87,14 @@ export class ContextStore {
     const { modelName, modelHash, rate, tokens, softTokens, sourceHash } = context;
     const made = { modelName, modelHash, rate, tokens, softTokens, sourceHash };
     const entry = { key, ...made, bytes: file.byteLength, savedAt: new Date() };
-    await this.#write(({ files, entries }) => {
-      files.put(file, key);
-      entries.put(entry);
-    });
+    await this.#write(({ files, entries }) => [files.put(file, key), entries.put(entry)]);
     return entry;
   }
 
   /** Deletes a context; harmless where there is none. */
   async delete(key: string): Promise<void> {
     checkKey(key);
-    await this.#write(({ files, entries }) => {
-      files.delete(key);
-      entries.delete(key);
-    });
+    await this.#write(({ files, entries }) => [files.delete(key), entries.delete(key)]);
   }
 
   /** Twice is harmless. */
@@ -94,24 +103,16 @@ export class ContextStore {
     this.#database.close();
   }
 
-  #read<T>(name: StoreName, look: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
-    return this.#run((database) => settled(look(database.transaction(name).objectStore(name))));
-  }
-
   /** All of it, or nothing. */
-  #write(change: (stores: Record<StoreName, IDBObjectStore>) => void): Promise<void> {
-    return this.#run(
-      (database) =>
-        new Promise((resolve, reject) => {
-          const transaction = database.transaction(['files', 'entries'], 'readwrite');
-          transaction.oncomplete = () => resolve();
-          transaction.onabort = () => reject(transaction.error);
-          change({ files: transaction.objectStore('files'), entries: transaction.objectStore('entries') });
-        }),
-    );
+  #write(work: (stores: Stores) => Promise<unknown>[]): Promise<void> {
+    return this.#run(async (database) => {
+      const transaction = database.transaction(['files', 'entries'], 'readwrite');
+      const [files, entries] = [transaction.objectStore('files'), transaction.objectStore('entries')];
+      await Promise.all([...work({ files, entries }), transaction.done]);
+    });
   }
 
-  async #run<T>(work: (database: IDBDatabase) => Promise<T>): Promise<T> {
+  async #run<T>(work: (database: IDBPDatabase<Schema>) => Promise<T>): Promise<T> {
     if (this.#closed) {
       throw new GmsaError(
         'DISPOSED',
@@ -125,13 +126,6 @@ export class ContextStore {
       throw isQuota(error) ? await full(error) : unavailable(error);
     }
   }
-}
-
-function settled<T>(request: IDBRequest<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
 }
 
 function checkKey(key: unknown): void {
