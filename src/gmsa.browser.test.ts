@@ -354,6 +354,11 @@ describe('bad input', () => {
     await expect(gmsa.restore(gmsa.compress('')).text()).rejects.toMatchObject({ code: 'BAD_INPUT' });
   });
 
+  test('an encoder option that there is not is BAD_INPUT', async () => {
+    const encoder = 'lazy' as 'eager';
+    await expect(Gmsa.load(FIXTURE_URL, { encoder })).rejects.toMatchObject({ code: 'BAD_INPUT' });
+  });
+
   test.each([-1, Number.NaN])('keyValueBudgetBytes %f is BAD_INPUT', async (keyValueBudgetBytes) => {
     await expect(Gmsa.load(FIXTURE_URL, { keyValueBudgetBytes })).rejects.toMatchObject({
       code: 'BAD_INPUT',

@@ -84,3 +84,10 @@ test.each([
     expect.objectContaining({ code: 'BAD_INPUT' }),
   );
 });
+
+test('a criterion that answers later is BAD_INPUT, not a stop', () => {
+  const later = (async () => false) as unknown as NonNullable<WatchOptions['stoppingCriteria']>;
+  expect(() => watchTokens({ stoppingCriteria: later }).onToken(1)).toThrow(
+    expect.objectContaining({ code: 'BAD_INPUT' }),
+  );
+});

@@ -30,7 +30,7 @@ const isFunction = (value: unknown): value is StoppingCriterion => typeof value 
 
 export interface TokenWatch {
   onPrompt(ids: readonly number[]): void;
-  /** Whether to stop. */
+  /** Whether to stop. @throws GmsaError `BAD_INPUT` for a criterion that does not say so at once */
   onToken(id: number): boolean;
   onEnd(): void;
 }
@@ -55,9 +55,17 @@ export function watchTokens({ stoppingCriteria, streamer }: WatchOptions): Token
     onPrompt: put,
     onToken: (id) => {
       put([id]);
-      return (criteria as StoppingCriterion[])
-        .flatMap((criterion) => criterion([inputIds.slice()], []))
-        .some(Boolean);
+      const verdicts = (criteria as StoppingCriterion[]).flatMap((criterion) =>
+        criterion([inputIds.slice()], []),
+      );
+      if (verdicts.some((verdict) => typeof Object(verdict).then === 'function')) {
+        throw new GmsaError(
+          'BAD_INPUT',
+          'A stopping criterion gave a promise.',
+          'Let it say at once whether to stop: true or false.',
+        );
+      }
+      return verdicts.some(Boolean);
     },
     onEnd: () => streamer?.end(),
   };

@@ -75,7 +75,15 @@ export const gone = () =>
 export async function load(url: string | URL, options: LoadOptions): Promise<LoadedModel> {
   checkOptions(options);
   const { signal, onProgress, wasmPaths, worker: start = startWorker, keyValueBudgetBytes } = options;
+  const { encoder = 'eager' } = options;
   signal?.throwIfAborted();
+  if (encoder !== 'eager' && encoder !== 'on-demand') {
+    throw new GmsaError(
+      'BAD_INPUT',
+      `There is no encoder: '${encoder}'.`,
+      "Use encoder: 'eager' or 'on-demand'.",
+    );
+  }
   if (keyValueBudgetBytes !== undefined && !(keyValueBudgetBytes >= 0)) {
     throw new GmsaError(
       'BAD_INPUT',
@@ -111,7 +119,7 @@ export async function load(url: string | URL, options: LoadOptions): Promise<Loa
     }),
     onSession,
   });
-  const eager = options.encoder !== 'on-demand';
+  const eager = encoder === 'eager';
   const stop = new AbortController();
   try {
     // The workers start before the download, so that their scripts load meanwhile.
