@@ -8,8 +8,9 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from gmsa_training.config import Stage
-from gmsa_training.data.batches import SampleMaker, step_batches
+from gmsa_training.data.batches import step_batches
 from gmsa_training.data.packed_batch import FlatBatches
+from gmsa_training.data.sample_maker import SampleMaker
 
 
 class StepDataset(IterableDataset):

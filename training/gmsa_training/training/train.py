@@ -19,7 +19,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from gmsa_training.config import ConfigError, Stage, TrainConfig, config_to_dict, load_config
-from gmsa_training.data.batches import SampleMaker
+from gmsa_training.data.sample_maker import SampleMaker
 from gmsa_training.data.jsonl import DataError
 from gmsa_training.data.loading import StageLoaders
 from gmsa_training.data.packed_batch import PackedBatch

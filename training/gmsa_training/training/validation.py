@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 
-from gmsa_training.data.batches import SampleMaker
+from gmsa_training.data.sample_maker import SampleMaker
 from gmsa_training.data.packed_batch import PackedBatch
 from gmsa_training.data.packing import Sample
-from gmsa_training.data.question_sources import Questions, unanswered
+from gmsa_training.data.questions.source import Questions, unanswered
 
 _SAMPLES = 64
 _ROWS = 64  # of a batch
