@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gmsa_training.config import DataConfig
+from gmsa_training.data.questions.altered import Alterations
 from gmsa_training.data.questions.source import (
     CHARACTERS_PER_TOKEN, LONGEST_ANSWER, TRIES, Context, Questions, QuestionSource, Wanted, passage_text,
 )
@@ -42,6 +43,7 @@ class ParagraphSource(QuestionSource):
             _Paragraph(one.title, one.text, [turn for turn in one.turns if len(turn[1]) <= LONGEST_ANSWER])
             for one in paragraphs[: max(0, kept)]
         ]
+        self.alterations = Alterations([answer for one in self.paragraphs for _, answer in one.turns])
         self.places = [(number, turn) for number, one in enumerate(self.paragraphs) for turn in range(len(one.turns))]
 
     def _other(self, own: int, near: float, draw: random.Random) -> int:
@@ -56,7 +58,7 @@ class ParagraphSource(QuestionSource):
         if wanted.context_tokens:
             characters, count = min(wanted.characters(draw), self.config.max_context_tokens * CHARACTERS_PER_TOKEN), 10**6
         else:
-            characters = self.config.max_context_tokens * CHARACTERS_PER_TOKEN
+            characters = min(self.config.max_context_tokens, wanted.longest) * CHARACTERS_PER_TOKEN
             count = draw.choices(range(len(self.config.distractors)), self.config.distractors)[0]
         chosen, left = [own], characters - len(self.paragraphs[own].text)
         for number in range(min(count, 10 * len(self.paragraphs))):
@@ -88,6 +90,9 @@ class ParagraphSource(QuestionSource):
         chosen = self._context(own, wanted, draw)
         titled = len(chosen) > 1 and draw.random() < self.config.titled
         passages = [self.paragraphs[number].passage(titled) for number in chosen]
+        if self.config.altered:
+            altered = self.alterations.alter(Questions(turns, passages), self.config.altered, draw)
+            turns, passages = list(altered.turns), list(altered.passages)
         unanswerable = [i for i in range(len(turns)) if draw.random() < wanted.unanswerable]
         if unanswerable:
             context = Context(passages)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gmsa_training.config import DataConfig
+from gmsa_training.data.questions.altered import Alterations
 from gmsa_training.data.questions.source import (
     CHARACTERS_PER_TOKEN, LONGEST_ANSWER, TRIES, Context, Questions, QuestionSource, Wanted, passage_text,
 )
@@ -38,9 +39,10 @@ class RowSource(QuestionSource):
             holding = {i for i, text in enumerate(texts) if answers[0].lower() in text.lower()}
             holding |= set(gold if isinstance(gold, list) else [gold])
             self.rows.append(_Row(row["question"].strip(), answers, texts, frozenset(holding or range(len(texts)))))
+        self.alterations = Alterations([row.answers[0] for row in self.rows])
 
     def _cut(self, row: _Row, wanted: Wanted, draw: random.Random) -> list[str]:
-        budget = self.config.max_context_tokens * CHARACTERS_PER_TOKEN
+        budget = min(self.config.max_context_tokens, wanted.longest) * CHARACTERS_PER_TOKEN
         if wanted.context_tokens:
             budget = min(budget, wanted.characters(draw))
         else:
@@ -74,4 +76,5 @@ class RowSource(QuestionSource):
         row = draw.choice(self.rows)
         if draw.random() < wanted.unanswerable and (passages := self._without_answer(row, wanted, draw)):
             return Questions([(row.question, None)], passages)
-        return Questions([(row.question, row.answers[0])], self._cut(row, wanted, draw))
+        item = Questions([(row.question, row.answers[0])], self._cut(row, wanted, draw))
+        return self.alterations.alter(item, self.config.altered, draw, row.answers) if self.config.altered else item

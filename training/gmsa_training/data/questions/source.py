@@ -5,6 +5,7 @@ without an answer: no reference answer occurs in the context."""
 
 from __future__ import annotations
 
+import math
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -28,14 +29,17 @@ class Questions:
 
 @dataclass(frozen=True)
 class Wanted:
-    """How contexts are to be drawn: the share of unanswerable questions, and the chance of each length in tokens."""
+    """How contexts are to be drawn: the share of unanswerable questions, the chance of each length in tokens, and the
+    longest that may be."""
 
     unanswerable: float = 0.0
     context_tokens: dict[int, float] = field(default_factory=dict)
+    longest: float = math.inf
 
     def characters(self, draw: random.Random) -> float:
         """How long one context shall be."""
-        return draw.choices(list(self.context_tokens), list(self.context_tokens.values()))[0] * CHARACTERS_PER_TOKEN
+        tokens = draw.choices(list(self.context_tokens), list(self.context_tokens.values()))[0]
+        return min(tokens, self.longest) * CHARACTERS_PER_TOKEN
 
 
 def passage_text(passage: dict[str, str]) -> str:
