@@ -29,7 +29,7 @@ def full_model() -> GmsaModel:
 def test_a_student_equal_to_its_teacher_has_no_divergence():
     model = full_model()
     plain = [Sample(one.segments, 1, one.turns) for one in samples()]
-    batch = pack(plain, "qa", [1], compressed=False, taught=True)
+    batch = pack(plain, "qa", [1], compressed=False, taught=4096)
     losses, divergence = Teacher(model, CONFIG, "cpu", torch.float32).losses(model, batch)
     assert len(batch.uncompressed) > 1 and len(divergence) == len(batch.labels)
     torch.testing.assert_close(divergence, torch.zeros_like(divergence), atol=1e-5, rtol=0)
@@ -39,7 +39,7 @@ def test_a_student_equal_to_its_teacher_has_no_divergence():
 def test_the_teachers_states_stand_at_the_students_labels():
     """Each label of a row with several turns gets what the teacher gives for this turn alone."""
     model, rows = full_model(), samples()
-    batch = pack(rows, "qa", [1], taught=True)
+    batch = pack(rows, "qa", [1], taught=4096)
     found = Teacher(model, CONFIG, "cpu", torch.float32).label_states(batch)
     alone = []
     for row in rows:
@@ -47,7 +47,7 @@ def test_the_teachers_states_stand_at_the_students_labels():
             tokens = [1, *[token for segment in row.segments for token in segment], *prompt, *target[:-1]]
             with torch.no_grad():
                 alone.append(model.decoder(model.embed_tokens(torch.tensor([tokens])))[0, -len(target) :])
-    torch.testing.assert_close(found, torch.cat(alone), atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(found, torch.cat(alone)[batch.uncompressed_order], atol=1e-4, rtol=1e-3)
     assert batch.labels.tolist() == [token for row in rows for _, target in row.turns for token in target]
 
 
@@ -58,12 +58,35 @@ def test_gradients_reach_the_student_alone():
     student_base = base()
     student = GmsaModel(student_base, student_base.config, ModelConfig(encoder_layers=1, rates=[2, 4, 8]))
     student.set_trainable(["encoder", "lsa", "decoder"])
-    loss, losses, divergence = teacher.loss(student, pack(samples(), "qa", [1], taught=True))
+    loss, losses, divergence = teacher.loss(student, pack(samples(), "qa", [1], taught=4096))
     assert loss.item() == pytest.approx(0.5 * losses.mean().item() + 0.5 * 4 * divergence.mean().item(), rel=1e-5)
     assert divergence.min() > -1e-5 and divergence.mean() > 0
     loss.backward()
     assert all(p.grad is not None for p in student.parameters() if p.requires_grad)
     assert all(p.grad is None for p in [*teacher.model.parameters(), *teacher_model.parameters()])
+
+
+def test_rows_longer_than_the_teachers_window_are_learnt_without_it():
+    """Such a row has its cross-entropy alone; the others have what they have without it."""
+    one = base()
+    teacher = Teacher(GmsaModel(one, one.config, ModelConfig(method="full", rates=[1], default_rate=1)), CONFIG, "cpu", torch.float32)
+    student_base = base()
+    student = GmsaModel(student_base, student_base.config, ModelConfig(encoder_layers=1, rates=[2, 4, 8]))
+    rows = samples()
+    mixed, none = pack(rows, "qa", [1], taught=100), pack(rows[:1], "qa", [1], taught=100)
+    lengths = [Sample(row.segments, 1, row.turns).decoder_length(1) for row in rows]
+    assert [length <= 100 for length in lengths] == [False, True, True]
+    assert set(mixed.label_sample[mixed.uncompressed_order].tolist()) == {1, 2}
+    assert none.uncompressed == [] and none.uncompressed_order is None
+    loss, losses, divergence = teacher.loss(student, mixed)
+    torch.testing.assert_close(losses, student(mixed), atol=1e-4, rtol=1e-4)
+    short, _, _ = teacher.loss(student, pack(rows[1:], "qa", [1], taught=100))
+    alone, plain, nothing = teacher.loss(student, none)
+    torch.testing.assert_close(alone, student(none).mean(), atol=1e-4, rtol=1e-4)
+    assert nothing.numel() == 0 and len(plain) == len(none.labels) and len(divergence) == len(losses) - len(plain)
+    expected = (short * len(divergence) + alone * len(plain)) / len(losses)
+    torch.testing.assert_close(loss, expected, atol=1e-4, rtol=1e-4)
+    loss.backward()
 
 
 def test_a_teacher_that_does_not_fit_is_refused_in_words(tmp_path, monkeypatch):

@@ -57,8 +57,8 @@ class PackedBatch:
     label_sample [Q]: which sequence a label belongs to. sample_rates [B]. source_tokens: without padding.
     turns, positions [B, L], turn_places [B, T], where a row has several turns: the turn of each position (0: context,
     -1: padding), its place in the sequence that this turn would make with the context alone, and see TurnMask.
-    uncompressed: the same rows with the context's own tokens, for a teacher, in batches of similar length; their labels
-    in order are the batch's labels at uncompressed_order [Q].
+    uncompressed: the rows that a teacher can read, with the context's own tokens, in batches of similar length; their
+    labels in order are the batch's labels at uncompressed_order [P]; None where there is no such row.
     """
 
     objective: str

@@ -70,13 +70,13 @@ def pack(
     rounding: int = 32,
     *,
     compressed: bool = True,
-    taught: bool = False,
+    taught: int = 0,
 ) -> PackedBatch:
     """Packs samples into one batch. The last target token is a label only, never an input. Lengths are rounded up to
     a multiple of `rounding`, so that there are few shapes, and those that attention kernels like.
 
     compressed: whether soft tokens stand for the context; otherwise its own tokens do, and samples must have rate 1.
-    taught: adds the rows with the context's own tokens, for a teacher.
+    taught: adds the rows with the context's own tokens, for a teacher that reads so many positions; 0: no teacher.
     """
     assert compressed or all(sample.rate == 1 for sample in samples)
     several = any(len(sample.turns) > 1 for sample in samples)
@@ -144,22 +144,25 @@ def pack(
         turn_places=turn_places if several else None,
     )
     if taught:
-        batch.uncompressed, batch.uncompressed_order = _uncompressed(samples, batch, prefix_ids, rounding)
+        batch.uncompressed, batch.uncompressed_order = _uncompressed(samples, batch, prefix_ids, rounding, taught)
     return batch
 
 
 def _uncompressed(
-    samples: list[Sample], batch: PackedBatch, prefix_ids: list[int], rounding: int
-) -> tuple[list[PackedBatch], Tensor]:
-    """What a teacher reads (see PackedBatch): rows of one batch may differ in length by the ratio of their rates."""
+    samples: list[Sample], batch: PackedBatch, prefix_ids: list[int], rounding: int, window: int
+) -> tuple[list[PackedBatch], Tensor | None]:
+    """What a teacher with this window reads (see PackedBatch); nothing, if every row is longer. Rows of one batch may differ
+    in length by the ratio of their rates."""
     plain = [Sample(sample.segments, 1, sample.turns) for sample in samples]
     lengths = [sample.decoder_length(len(prefix_ids)) for sample in plain]
     parts: list[list[int]] = [[]]
-    for row in sorted(range(len(plain)), key=lengths.__getitem__):
+    for row in sorted((row for row in range(len(plain)) if lengths[row] <= window), key=lengths.__getitem__):
         if part := parts[-1]:
             if lengths[row] > 1.5 * lengths[part[0]] + 64 or (len(part) + 1) * lengths[row] > _UNCOMPRESSED_POSITIONS:
                 parts.append([])
         parts[-1].append(row)
+    if not parts[0]:
+        return [], None
     order = [torch.nonzero(batch.label_sample == row).squeeze(1) for part in parts for row in part]
     batches = [pack([plain[row] for row in part], batch.objective, prefix_ids, rounding, compressed=False) for part in parts]
     return batches, torch.cat(order)

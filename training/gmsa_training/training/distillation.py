@@ -12,7 +12,7 @@ from gmsa_training.data.packed_batch import PackedBatch
 from gmsa_training.model.checkpoint import load_packed
 from gmsa_training.model.fixed_weights import with_fixed_weights
 from gmsa_training.model.gmsa_model import GmsaModel
-from gmsa_training.model.token_losses import distilled_losses
+from gmsa_training.model.token_losses import distilled_losses, token_losses
 
 
 class Teacher:
@@ -38,26 +38,40 @@ class Teacher:
             raise ConfigError(f"The teacher {config.teacher} has another vocabulary.")
         return cls(model, config, device, dtype)
 
+    @property
+    def window(self) -> int:
+        """Positions that it can read."""
+        return self.model.config.window
+
     @torch.no_grad()
     def label_states(self, batch: PackedBatch) -> Tensor:
-        """The teacher's hidden states [Q, H] at the batch's labels, in their order."""
-        assert batch.uncompressed_order is not None
-        states = torch.cat([self.model.label_states(part) for part in batch.uncompressed])
-        return torch.empty_like(states).index_copy_(0, batch.uncompressed_order, states)
+        """The teacher's hidden states [P, H] at the labels of the rows that it can read, in the order of the batch's
+        uncompressed rows."""
+        return torch.cat([self.model.label_states(part) for part in batch.uncompressed])
 
     def losses(self, student: GmsaModel, batch: PackedBatch) -> tuple[Tensor, Tensor]:
-        """Negative log-likelihood of every label, and KL(teacher || student) there, each f32 [Q]."""
-        return distilled_losses(
-            student.label_states(batch),
-            student.embed_tokens.effective_weight(),
-            batch.labels,
-            self.label_states(batch),
-            self.model.embed_tokens.weight,
-            self.config.temperature,
+        """Negative log-likelihood of every label [Q], and KL(teacher || student) at uncompressed_order [P], each f32."""
+        states, weight = student.label_states(batch), student.embed_tokens.effective_weight()
+        order = batch.uncompressed_order
+        if order is None:
+            return token_losses(states, weight, batch.labels), states.new_zeros(0, dtype=torch.float32)
+        known, divergence = distilled_losses(
+            states[order], weight, batch.labels[order], self.label_states(batch), self.model.embed_tokens.weight, self.config.temperature
         )
+        losses = known.new_empty(len(batch.labels)).index_copy(0, order, known)
+        if len(order) < len(losses):
+            # Sorted, not looked for: the number is known, so nothing waits for the device.
+            read = torch.zeros(len(losses), dtype=torch.int32, device=losses.device).index_fill_(0, order, 1)
+            alone = read.argsort(stable=True)[: len(losses) - len(order)]
+            losses = losses.index_copy(0, alone, token_losses(states[alone], weight, batch.labels[alone]))
+        return losses, divergence
 
     def loss(self, student: GmsaModel, batch: PackedBatch) -> tuple[Tensor, Tensor, Tensor]:
-        """What is minimised, and both its parts (f32 [Q])."""
+        """What is minimised, and both its parts, as `losses` gives them. The loss of a label that the teacher cannot read
+        is its cross-entropy."""
         losses, divergence = self.losses(student, batch)
         weight, temperature = self.config.weight, self.config.temperature
-        return (1 - weight) * losses.mean() + weight * temperature**2 * divergence.mean(), losses, divergence
+        total = losses.sum()
+        if batch.uncompressed_order is not None:
+            total = total - weight * losses[batch.uncompressed_order].sum() + weight * temperature**2 * divergence.sum()
+        return total / len(losses), losses, divergence

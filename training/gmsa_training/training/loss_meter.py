@@ -18,9 +18,9 @@ class LossMeter:
         self.known = torch.tensor(rates, device=device)
         self.sums = torch.zeros(len(objectives), len(rates), 2, device=device)
 
-    def add(self, batch: PackedBatch, losses: Tensor, name: str | None = None) -> None:
-        """losses [Q]; name: other than the batch's objective."""
-        rates = batch.sample_rates[batch.label_sample]
+    def add(self, batch: PackedBatch, losses: Tensor, name: str | None = None, places: Tensor | None = None) -> None:
+        """losses [Q], or [P] at places [P] of the labels; name: other than the batch's objective."""
+        rates = batch.sample_rates[batch.label_sample if places is None else batch.label_sample[places]]
         chosen = (rates.unsqueeze(0) == self.known.unsqueeze(1)).float()  # [rates, labels]
         row = self.sums[self.objectives.index(name or batch.objective)]
         row[:, 0] += chosen @ losses.detach().float()
