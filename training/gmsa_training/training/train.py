@@ -61,7 +61,7 @@ class Trainer:
         encode = lambda texts: [e.ids for e in backend.encode_batch(texts, add_special_tokens=False)]  # noqa: E731
         self.data: TrainingData = load_training_data(data_folder, config.data, encode)
         self.maker = SampleMaker(self.data, self.config.model)
-        self.taught = config.distillation.objectives if config.distillation else []
+        self.taught = dict.fromkeys(self.teacher.config.objectives, self.teacher.window) if self.teacher else {}
         self.step = 0  # over all stages
         self.stage_number = self.stage_step = 0
         self.stage_elapsed = self.saved_at = 0.0
@@ -83,7 +83,8 @@ class Trainer:
         for batch in batches:
             if self.teacher is not None and batch.objective in self.taught:
                 loss, losses, divergence = self.teacher.loss(self.model, batch)
-                meter.add(batch, divergence, "divergence")
+                if batch.uncompressed_order is not None:
+                    meter.add(batch, divergence, "divergence", batch.uncompressed_order)
             else:
                 losses = self.model(batch)
                 loss = losses.mean()
@@ -123,7 +124,7 @@ class Trainer:
         """Mean loss of the averaged weights, on their grids, by objective and rate."""
         assert self.averaged is not None
         if not self.validation:
-            self.validation = validation_batches(self.maker)
+            self.validation = validation_batches(self.maker, self.config.stages)
         self._swap_averaged()
         try:
             found = {}
@@ -234,7 +235,7 @@ class Trainer:
 
     def _run_stage(self, stage: Stage) -> None:
         names = [*stage.objectives, *(["divergence"] if self.teacher else [])]
-        meter = LossMeter(names, sorted(stage.rates), self.device)
+        meter = LossMeter(names, stage.all_rates(), self.device)
         started, offset = time.monotonic(), self.stage_elapsed
         logged_at, positions, sources = started, 0, 0
         steps = self.loaders.steps(self.stage_number, self.stage_step)
