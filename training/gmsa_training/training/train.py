@@ -58,7 +58,7 @@ class Trainer:
         self.teacher: Teacher | None = None
         if config.distillation is not None:
             self.teacher = Teacher.load(config.distillation, self.model, self.device, getattr(torch, config.dtype))
-        encode = lambda texts: [e.ids for e in backend.encode_batch(texts, add_special_tokens=False)]  # noqa: E731
+        encode = lambda texts: [e.ids for e in backend.encode_batch_fast(texts, add_special_tokens=False)]  # noqa: E731
         self.data: TrainingData = load_training_data(data_folder, config.data, encode)
         self.maker = SampleMaker(self.data, self.config.model)
         self.taught = dict.fromkeys(self.teacher.config.objectives, self.teacher.window) if self.teacher else {}
