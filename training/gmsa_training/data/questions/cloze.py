@@ -31,7 +31,7 @@ _NUMBER_WORD = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twent
 _NOT_UNITS = "times|was|is|has|does|as|its|his|this|years?ago|minus|plus"
 _SPANS = re.compile(
     rf"(?P<date>\b\d{{1,2}} (?:{MONTHS})(?: \d{{4}})?\b|\b(?:{MONTHS}) \d{{1,2}}, \d{{4}}\b|\b(?:{MONTHS}) \d{{4}}\b)"
-    r"|(?P<money>[$£€]\d[\d,.]*\d(?: (?:million|billion|trillion))?|[$£€]\d+)"
+    r"|(?P<money>[$£€]\d(?:[\d,.]*\d)?(?: (?:million|billion|trillion))?)"
     r"|(?P<share>\b\d[\d.]*(?: ?%| percent\b))"
     rf"|\b(?P<count>\d[\d,.]*\d|\d|{_NUMBER_WORD})(?= (?!(?:{_NOT_UNITS})\b)(?:[a-z]+ )?[a-z]{{3,}}s\b)"
     r"|(?<=\b[a-z]{2} )(?P<year>1[0-9]{3}|20[0-2][0-9])\b(?![-–,.]\d)"
