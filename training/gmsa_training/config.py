@@ -11,7 +11,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 import yaml
 
 METHODS = ("gmsa", "tcp", "full")
-OBJECTIVES = ("autoencoding", "qa")
+QUESTION_OBJECTIVES = ("qa", "cloze", "facts")
+OBJECTIVES = ("autoencoding", "continuation", "recall", *QUESTION_OBJECTIVES)
 
 
 class ConfigError(ValueError):
@@ -73,6 +74,44 @@ class ModelConfig:
 
 
 @dataclass
+class ClozeConfig:
+    """Cloze questions on prose. questions: of one context, at most."""
+
+    questions: int = 6
+
+
+@dataclass
+class FactsConfig:
+    """Made-up facts in prose.
+
+    most: facts of one context; there are about sqrt(tokens / 120). distractors: chance that the fact of another subject,
+    in the same words, stands in the context as well."""
+
+    most: int = 16
+    distractors: float = 0.3
+
+
+@dataclass
+class ContinuationConfig:
+    """The text that follows a window of prose: its first tokens as the prompt, then a number of tokens between the
+    shortest and the longest as the target."""
+
+    prompt: int = 6
+    shortest: int = 64
+    longest: int = 128
+
+
+@dataclass
+class RecallConfig:
+    """Quotes of a window of prose, each to be continued. words, tokens: shortest and longest quote and target."""
+
+    quotes: int = 4
+    words: list[int] = field(default_factory=lambda: [6, 12])
+    tokens: list[int] = field(default_factory=lambda: [8, 24])
+    template: str = "\n\nContinue: {quote}"
+
+
+@dataclass
 class DataConfig:
     """Files relative to the data folder. `qa` maps a file to its share of the questions."""
 
@@ -92,6 +131,23 @@ class DataConfig:
     titled: float = 0.0
     # Share of the questions that their context does not answer; the target is the model's refusal.
     unanswerable: float = 0.0
+    # Share of the answers that are replaced by another one of their kind, in the context as well, where that is possible.
+    altered: float = 0.0
+    # The objectives that are made of prose.
+    cloze: ClozeConfig = field(default_factory=ClozeConfig)
+    facts: FactsConfig = field(default_factory=FactsConfig)
+    continuation: ContinuationConfig = field(default_factory=ContinuationConfig)
+    recall: RecallConfig = field(default_factory=RecallConfig)
+
+
+@dataclass
+class ObjectiveSettings:
+    """What an objective of a stage has of its own; None: as the stage has it. lengths: the chance of each length in tokens,
+    of windows of prose or of the contexts of questions."""
+
+    lengths: dict[int, float] | None = None
+    rates: dict[int, float] | None = None
+    unanswerable: float | None = None
 
 
 @dataclass
@@ -115,6 +171,21 @@ class Stage:
     # Other than the data section's.
     unanswerable: float | None = None
     context_tokens: dict[int, float] | None = None
+    # By objective, what differs from the rest of the stage.
+    settings: dict[str, ObjectiveSettings] = field(default_factory=dict)
+
+    def own(self, objective: str) -> ObjectiveSettings:
+        return self.settings.get(objective, ObjectiveSettings())
+
+    def lengths_of(self, objective: str) -> dict[int, float]:
+        """Of windows of prose."""
+        return self.own(objective).lengths or self.lengths
+
+    def rates_of(self, objective: str) -> dict[int, float]:
+        return self.own(objective).rates or self.rates
+
+    def all_rates(self) -> list[int]:
+        return sorted({rate for objective in self.objectives for rate in self.rates_of(objective)})
 
 
 @dataclass
@@ -209,12 +280,16 @@ def _check(config: TrainConfig) -> None:
         for objective in stage.objectives:
             if objective not in OBJECTIVES:
                 raise ConfigError(f"Unknown objective {objective!r} in stage {stage.name!r}; known: {', '.join(OBJECTIVES)}.")
-        if stage.unanswerable is not None:
-            shares.append(stage.unanswerable)
-    if model.method == "full" and {*model.rates, *(rate for stage in config.stages for rate in stage.rates)} != {1}:
+        if unknown := set(stage.settings) - set(stage.objectives):
+            raise ConfigError(f"Stage {stage.name!r} has settings for {sorted(unknown)[0]!r}, which is not an objective of it.")
+        for objective in {"cloze", "facts"} & set(stage.objectives):
+            if not (stage.own(objective).lengths or stage.context_tokens or config.data.context_tokens):
+                raise ConfigError(f"Objective {objective!r} in stage {stage.name!r} needs `context_tokens`, or `lengths` in its settings.")
+        shares += [one.unanswerable for one in (stage, *stage.settings.values()) if one.unanswerable is not None]
+    if model.method == "full" and {*model.rates, *(rate for stage in config.stages for rate in stage.all_rates())} != {1}:
         raise ConfigError("Method 'full' does not compress: its model and stages have rate 1 alone.")
-    if not all(0 <= share <= 1 for share in [*shares, config.data.titled]):
-        raise ConfigError("A share (`unanswerable`, `titled`) must be between 0 and 1.")
+    if not all(0 <= share <= 1 for share in [*shares, config.data.titled, config.data.altered]):
+        raise ConfigError("A share (`unanswerable`, `titled`, `altered`) must be between 0 and 1.")
     if not any(shares):
         model.refusal = ""  # a model that is not trained to refuse must not claim it
     elif not model.refusal:

@@ -5,9 +5,10 @@ import torch
 from export_models import tiny_tokenizer
 from tiny_run import tiny_config, write_data
 
-from gmsa_training.data.batches import SampleMaker, step_batches
+from gmsa_training.data.batches import step_batches
 from gmsa_training.data.packing import Sample, pack
-from gmsa_training.data.question_sources import Wanted
+from gmsa_training.data.questions.source import Wanted
+from gmsa_training.data.sample_maker import SampleMaker
 from gmsa_training.data.training_data import load_training_data
 
 

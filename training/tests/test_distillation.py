@@ -33,10 +33,10 @@ def full_model() -> GmsaModel:
 def test_a_student_equal_to_its_teacher_has_no_divergence():
     model = full_model()
     plain = [Sample(one.segments, 1, one.turns) for one in samples()]
-    batch = pack(plain, "qa", [1], compressed=False, taught=True)
+    batch = pack(plain, "qa", [1], compressed=False, taught=4096)
     found = Teacher(model, STATES, "cpu", torch.float32).loss(model, batch)
     losses, divergence = found.losses, found.divergence
-    assert len(batch.uncompressed) > 1 and len(divergence) == len(batch.labels)
+    assert len(batch.uncompressed.batches) > 1 and len(divergence) == len(batch.labels)
     assert len(found.states) == sum(one.turn_tokens() for one in plain)
     assert len(found.context) == sum(one.source_tokens() for one in plain)
     for unexplained in (found.states, found.context):
@@ -48,8 +48,8 @@ def test_a_student_equal_to_its_teacher_has_no_divergence():
 def test_the_teachers_states_stand_at_the_students_labels():
     """Each label of a row with several turns gets what the teacher gives for this turn alone."""
     model, rows = full_model(), samples()
-    batch = pack(rows, "qa", [1], taught=True)
-    read = Teacher(model, STATES, "cpu", torch.float32).read(batch, [0, 1])
+    batch = pack(rows, "qa", [1], taught=4096)
+    read = Teacher(model, STATES, "cpu", torch.float32).read(batch.uncompressed, [0, 1])
     alone, alone_states = [], []
     for row in rows:
         for prompt, target in row.turns:
@@ -58,16 +58,17 @@ def test_the_teachers_states_stand_at_the_students_labels():
                 kept = KeptStates([0, 1], torch.arange(len(tokens) - len(prompt) - len(target) + 1, len(tokens)))
                 alone.append(model.decoder(model.embed_tokens(torch.tensor([tokens])), kept=kept)[0, -len(target) :])
                 alone_states.append(kept.states)
+    places = batch.uncompressed
     for one, expected in zip(read.turns, zip(*alone_states), strict=True):
-        torch.testing.assert_close(one, torch.cat(expected), atol=1e-4, rtol=1e-3)
-    torch.testing.assert_close(read.labels, torch.cat(alone), atol=1e-4, rtol=1e-3)
+        torch.testing.assert_close(one, torch.cat(expected)[places.turn_tokens], atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(read.labels, torch.cat(alone)[places.labels], atol=1e-4, rtol=1e-3)
     assert batch.labels.tolist() == [token for row in rows for _, target in row.turns for token in target]
 
 
 def test_a_soft_token_is_compared_with_the_mean_of_the_states_of_its_own_tokens():
     model, rows = full_model(), samples()
-    batch = pack(rows, "qa", [1], taught=True)
-    read = Teacher(model, STATES, "cpu", torch.float32).read(batch, [0, 1])
+    batch = pack(rows, "qa", [1], taught=4096)
+    read = Teacher(model, STATES, "cpu", torch.float32).read(batch.uncompressed, [0, 1])
     expected = [[], []]
     for row in rows:
         tokens = [1, *[token for segment in row.segments for token in segment]]
@@ -78,7 +79,7 @@ def test_a_soft_token_is_compared_with_the_mean_of_the_states_of_its_own_tokens(
             for own in states.split([len(segment) for segment in row.segments]):
                 expected[layer] += [group.mean(0) for group in own.split(row.rate)]
     for found, wanted in zip(read.contexts, expected, strict=True):
-        torch.testing.assert_close(found, torch.stack(wanted), atol=1e-4, rtol=1e-3)
+        torch.testing.assert_close(found, torch.stack(wanted)[batch.uncompressed.soft_tokens], atol=1e-4, rtol=1e-3)
     assert len(expected[0]) == len(batch.context_tokens.places) == sum(row.soft_tokens() for row in rows)
 
 
@@ -89,7 +90,7 @@ def test_gradients_reach_the_student_alone():
     student_base = base()
     student = GmsaModel(student_base, student_base.config, ModelConfig(encoder_layers=1, rates=[2, 4, 8]))
     student.set_trainable(["encoder", "lsa", "decoder"])
-    found = teacher.loss(student, pack(samples(), "qa", [1], taught=True))
+    found = teacher.loss(student, pack(samples(), "qa", [1], taught=4096))
     expected = 0.5 * found.losses.mean() + 0.5 * 4 * found.divergence.mean() + 0.5 * found.states.mean() + 0.25 * found.context.mean()
     assert found.total.item() == pytest.approx(expected.item(), rel=1e-5)
     assert found.divergence.min() > -1e-5 and found.divergence.mean() > 0 and found.states.mean() > 0 and found.context.mean() > 0
@@ -113,6 +114,33 @@ def test_the_states_of_the_last_layer_are_always_compared():
     teacher = Teacher(model, replace(STATES, states_every=5), "cpu", torch.float32)
     assert teacher._layers(model) == [len(model.decoder.layers) - 1]
     assert Teacher(model, CONFIG, "cpu", torch.float32)._layers(model) == []
+
+
+def test_rows_longer_than_the_teachers_window_are_learnt_without_it():
+    """Such a row has its cross-entropy alone; the others have what they have without it."""
+    one = base()
+    teacher = Teacher(GmsaModel(one, one.config, ModelConfig(method="full", rates=[1], default_rate=1)), STATES, "cpu", torch.float32)
+    student_base = base()
+    student = GmsaModel(student_base, student_base.config, ModelConfig(encoder_layers=1, rates=[2, 4, 8]))
+    rows = samples()
+    mixed, none = pack(rows, "qa", [1], taught=100), pack(rows[:1], "qa", [1], taught=100)
+    lengths = [Sample(row.segments, 1, row.turns).decoder_length(1) for row in rows]
+    assert [length <= 100 for length in lengths] == [False, True, True]
+    for numbers, of in (("labels", mixed.label_sample), ("turn_tokens", mixed.turn_tokens.sample), ("soft_tokens", mixed.context_tokens.sample)):
+        assert set(of[getattr(mixed.uncompressed, numbers)].tolist()) == {1, 2}
+    assert none.uncompressed is None
+    found = teacher.loss(student, mixed)
+    torch.testing.assert_close(found.losses, student(mixed), atol=1e-4, rtol=1e-4)
+    short, alone = teacher.loss(student, pack(rows[1:], "qa", [1], taught=100)), teacher.loss(student, none)
+    torch.testing.assert_close(alone.total, student(none).mean(), atol=1e-4, rtol=1e-4)
+    assert alone.divergence is alone.states is alone.context is None
+    assert len(found.divergence) == len(found.losses) - len(alone.losses)
+    for name in ("divergence", "states", "context"):
+        torch.testing.assert_close(getattr(found, name), getattr(short, name), atol=1e-4, rtol=1e-3)
+    states = 0.5 * short.states.mean() + 0.25 * short.context.mean()
+    labels = ((short.total - states) * len(short.losses) + alone.total * len(alone.losses)) / len(found.losses)
+    torch.testing.assert_close(found.total, labels + states, atol=1e-4, rtol=1e-4)
+    found.total.backward()
 
 
 def test_a_teacher_that_does_not_fit_is_refused_in_words(tmp_path, monkeypatch):

@@ -30,7 +30,7 @@ def assert_same(first: list[PackedBatch], second: list[PackedBatch]) -> None:
 
 def test_batches_come_back_from_one_flat_tensor_as_they_were():
     batches = [
-        pack([sample(0, [37, 300], 4, turns=3), sample(1, [9], 2)], "qa", [1], taught=True),
+        pack([sample(0, [37, 300], 4, turns=3), sample(1, [9], 2)], "qa", [1], taught=4096),
         pack([sample(2, [50], 8)], "autoencoding", [1]),
     ]
     flat = FlatBatches.of(batches)

@@ -4,7 +4,8 @@ import random
 import pytest
 
 from gmsa_training.config import DataConfig
-from gmsa_training.data.question_sources import Context, Questions, Wanted, open_questions, unanswered
+from gmsa_training.data.questions.opening import open_questions
+from gmsa_training.data.questions.source import Context, Questions, Wanted, unanswered
 
 WORDS = ["amber", "birch", "cedar", "delta", "ember", "fjord", "glade", "heron", "inlet", "jetty"]
 

@@ -43,6 +43,24 @@ def test_losses_of_both_objectives_fall_and_are_logged_by_rate(base, data, tmp_p
     assert json.loads((tmp_path / "config.json").read_text())["name"] == "tiny"
 
 
+def test_objectives_made_of_prose_are_trained_validated_and_plotted(base, tmp_path):
+    folder = write_data(tmp_path / "data")
+    text = " ".join(f"In {1500 + i} the harbour of Anna Reed bought {20 + i} wooden ships from northern merchants of the town." for i in range(9))
+    (folder / "prose.jsonl").write_text("".join(json.dumps({"title": "", "text": f"{i} {text}"}) + "\n" for i in range(30)))
+    made = ["cloze", "continuation", "facts", "recall"]
+    config = tiny_config(
+        base, stage={
+            "objectives": {"qa": 1.0} | dict.fromkeys(made, 1.0), "context_tokens": {60: 1.0}, "unanswerable": 0.2,
+            "decoder_tokens": 2048, "lengths": {64: 1.0}, "settings": {"facts": {"lengths": {200: 1.0}, "rates": {8: 1.0}}},
+        },
+    )
+    Trainer(config, folder, tmp_path / "out").run()
+    train, validation = (entries(tmp_path / "out", kind)[-1]["loss"] for kind in ("train", "validation"))
+    assert {name.split("/")[0] for name in train} == {"qa", *made} and "facts/8" in train and "facts/4" not in train
+    assert {f"{name}/{rate}" for name in made for rate in (2, 4)} <= set(validation)
+    assert all(name in (tmp_path / "out" / "loss.svg").read_text() for name in made)
+
+
 def test_an_interrupted_run_goes_on_where_it_stopped(base, data, tmp_path):
     Trainer(tiny_config(base, stage={"steps": 3}), data, tmp_path).run()
     first = Trainer(tiny_config(base, stage={"steps": 3}), data, tmp_path / "other")

@@ -6,8 +6,10 @@ from tiny_run import tiny_config, write_data
 
 from gmsa_training.config import DataConfig
 from gmsa_training.data.jsonl import DataError, read_jsonl
-from gmsa_training.data.question_sources import Wanted, open_questions
-from gmsa_training.data.training_data import ProseSource, load_training_data
+from gmsa_training.data.prose import ProseSource
+from gmsa_training.data.questions.opening import open_questions
+from gmsa_training.data.questions.source import Wanted
+from gmsa_training.data.training_data import load_training_data
 
 
 def encode(texts):

@@ -1,64 +1,57 @@
-"""Texts as samples of token ids, and endless batches of them."""
+"""Endless batches of samples."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from gmsa_training.config import ModelConfig, Stage
+from gmsa_training.config import QUESTION_OBJECTIVES, Stage
+from gmsa_training.data.jsonl import DataError
 from gmsa_training.data.packed_batch import PackedBatch
-from gmsa_training.data.packing import Sample, pack
-from gmsa_training.data.question_sources import Questions
-from gmsa_training.data.segments import cut_segments
-from gmsa_training.data.training_data import TrainingData
+from gmsa_training.data.packing import Sample
+from gmsa_training.data.prose import ProseSource
+from gmsa_training.data.questions.source import CHARACTERS_PER_TOKEN
+from gmsa_training.data.sample_maker import SampleMaker
 
 _POOL = 8  # batches drawn at once and sorted by length, so that rows of a batch need little padding
-
-
-class SampleMaker:
-    """Turns texts into samples of the two objectives (paper section 3.4: autoencoding, and KEFT)."""
-
-    def __init__(self, data: TrainingData, config: ModelConfig) -> None:
-        self.data = data
-        self.config = config
-        self.restore_ids = self._encode(config.restore_instruction)
-
-    def pack(self, samples: list[Sample], objective: str, taught: bool = False) -> PackedBatch:
-        return pack(samples, objective, self.config.prefix_ids, compressed=self.config.method != "full", taught=taught)
-
-    def _encode(self, text: str) -> list[int]:
-        return self.data.encode([text])[0]
-
-    def autoencoding(self, text: str, tokens: int, rate: int) -> Sample | None:
-        """Restates the first `tokens` tokens of `text`, which are one segment."""
-        ids = self._encode(text)[:tokens]
-        if len(ids) < min(16, tokens):
-            return None
-        return Sample([ids], rate, [(self.restore_ids, [*ids, self.config.end_ids[0]])])
-
-    def questions(self, item: Questions, rate: int) -> Sample:
-        """Answers questions from the segments of their context."""
-        segments = cut_segments("\n\n".join(item.passages), self.data.encode, self.config.segment_length)
-        template = self.config.question_template
-        answers = [self.config.refusal if answer is None else answer for _, answer in item.turns]
-        asked = [template.replace("{question}", question) for question, _ in item.turns]
-        texts = [text for question, answer in zip(asked, answers) for text in (question, " " + answer)]
-        ids = self.data.encode(texts)
-        turns = [(prompt, [*answer, self.config.end_ids[0]]) for prompt, answer in zip(ids[0::2], ids[1::2])]
-        return Sample([segment.ids for segment in segments], rate, turns)
+_FILLED = 0.75  # of the decoder's window, by the planned length of a context: texts have more tokens than planned, or fewer
+_TRIES = 1000
 
 
 def _weighted(draw: random.Random, weights: dict[int, float]) -> int:
     return draw.choices(list(weights), list(weights.values()))[0]
 
 
+def _fitting(sample: Sample | None, maker: SampleMaker) -> Sample | None:
+    """The sample with as many turns as the decoder's window takes; None if it takes none."""
+    prefix, window = len(maker.config.prefix_ids), maker.config.window
+    while sample is not None and sample.decoder_length(prefix) > window:
+        sample = Sample(sample.segments, sample.rate, sample.turns[:-1]) if len(sample.turns) > 1 else None
+    return sample
+
+
 def draw_sample(objective: str, maker: SampleMaker, stage: Stage, draw: random.Random, tokens: int) -> Sample | None:
-    rate = _weighted(draw, stage.rates)
-    if objective == "qa":
-        return maker.questions(maker.data.draw_questions(draw, maker.data.wanted(stage)), rate)
-    if maker.data.prose is None:
-        raise ValueError("The autoencoding objective needs prose files in the configuration's data section.")
-    return maker.autoencoding(maker.data.prose.draw(draw, tokens), tokens, rate)
+    """tokens: length of a window of prose. None where the text that was drawn makes no sample."""
+    rate = _weighted(draw, stage.rates_of(objective))
+    longest = int(_FILLED * maker.config.window) * rate
+    data = maker.data
+    if objective in QUESTION_OBJECTIVES:
+        wanted = replace(data.wanted(stage, objective), longest=longest)
+        return _fitting(maker.questions(data.draw_questions(draw, wanted, objective), rate), maker)
+    if data.prose is None:
+        raise DataError(f"The {objective} objective needs prose files in the configuration's data section.")
+    return _fitting(prose_sample(objective, maker, data.prose, draw, min(tokens, longest), rate), maker)
+
+
+def prose_sample(
+    objective: str, maker: SampleMaker, prose: ProseSource, draw: random.Random, tokens: int, rate: int
+) -> Sample | None:
+    if objective == "autoencoding":
+        return maker.autoencoding(prose.draw(draw, tokens), tokens, rate)
+    if objective == "continuation":
+        return maker.continuation(prose.draw_long(draw, maker.continuation_characters(tokens)), rate, draw)
+    return maker.recall(prose.draw_long(draw, int(tokens * CHARACTERS_PER_TOKEN)), rate, draw)
 
 
 def _batches(objective: str, maker: SampleMaker, stage: Stage, draw: random.Random, budget: int) -> Iterator[list[Sample]]:
@@ -69,13 +62,17 @@ def _batches(objective: str, maker: SampleMaker, stage: Stage, draw: random.Rand
     while True:
         # The last list of the pool before is seldom full. It holds the longest samples, so it must not be dropped.
         pool = batches[-1]
-        tokens = _weighted(draw, stage.lengths)
-        # All windows of a pool have one length, so autoencoding has no need of a large one.
-        missing = budget * (1 if objective == "autoencoding" else pools)
+        tokens = _weighted(draw, stage.lengths_of(objective))
+        # All windows of prose of a pool have one length, so they have no need of a large one.
+        missing = budget * (pools if objective in QUESTION_OBJECTIVES else 1)
         pools = min(_POOL, 2 * pools)
         missing = max(1, missing - sum(sample.decoder_length(prefix) for sample in pool))
+        failed = 0
         while missing > 0:
             sample = draw_sample(objective, maker, stage, draw, tokens)
+            failed = failed + 1 if sample is None else 0
+            if failed == _TRIES:
+                raise DataError(f"No text makes a row of {objective}: texts are too short, or contexts do not fit the window.")
             if sample is not None:
                 pool.append(sample)
                 missing -= sample.decoder_length(prefix)
@@ -90,9 +87,9 @@ def _batches(objective: str, maker: SampleMaker, stage: Stage, draw: random.Rand
         yield from whole
 
 
-def step_batches(maker: SampleMaker, stage: Stage, seed: int, taught: Collection[str] = ()) -> Iterator[list[PackedBatch]]:
+def step_batches(maker: SampleMaker, stage: Stage, seed: int, taught: Mapping[str, int] | None = None) -> Iterator[list[PackedBatch]]:
     """Endless optimiser steps: one packed batch for each objective, sized by its share of the decoder tokens.
-    taught: objectives whose batches a teacher reads as well."""
+    taught: objectives whose batches a teacher reads as well, each with the positions that the teacher can read."""
     draw = random.Random(seed)
     total = sum(stage.objectives.values())
     streams = {
@@ -101,4 +98,4 @@ def step_batches(maker: SampleMaker, stage: Stage, seed: int, taught: Collection
         if share > 0
     }
     while True:
-        yield [maker.pack(next(stream), objective, objective in taught) for objective, stream in streams.items()]
+        yield [maker.pack(next(stream), objective, (taught or {}).get(objective, 0)) for objective, stream in streams.items()]

@@ -55,6 +55,21 @@ class Tokens:
 
 
 @dataclass
+class Uncompressed:
+    """The rows of a batch that a teacher can read, with the context's own tokens.
+
+    batches: of rows of similar length. labels [P], turn_tokens [K], soft_tokens [N]: which of the batch's labels, turn
+    tokens and soft tokens (as numbered by its context_tokens) belong to these rows, in the order of `batches`.
+    groups: of every context token of `batches`, which of the N soft tokens it is merged into."""
+
+    batches: list[PackedBatch]
+    labels: Tensor
+    turn_tokens: Tensor
+    soft_tokens: Tensor
+    groups: Tensor
+
+
+@dataclass
 class PackedBatch:
     """One batch, packed by `packing.py`. All index tensors are int64.
 
@@ -67,9 +82,7 @@ class PackedBatch:
     turns, positions [B, L], turn_places [B, T], where a row has several turns: the turn of each position (0: context,
     -1: padding), its place in the sequence that this turn would make with the context alone, and see TurnMask.
     turn_tokens, context_tokens: where the tokens of the turns stand, and what stands for the context.
-    uncompressed: the same rows with the context's own tokens, for a teacher, in batches of similar length; their labels
-    in order are the batch's labels at uncompressed_order [Q], their turn tokens those at uncompressed_turns, and their
-    context tokens are merged into the soft tokens (in the order of context_tokens) at uncompressed_groups.
+    uncompressed: what a teacher reads; None where there is none, or where it can read no row.
     """
 
     objective: str
@@ -89,10 +102,7 @@ class PackedBatch:
     turns: Tensor | None = None
     positions: Tensor | None = None
     turn_places: Tensor | None = None
-    uncompressed: list[PackedBatch] = dataclasses.field(default_factory=list)
-    uncompressed_order: Tensor | None = None
-    uncompressed_turns: Tensor | None = None
-    uncompressed_groups: Tensor | None = None
+    uncompressed: Uncompressed | None = None
 
     def turn_mask(self) -> TurnMask | None:
         """Causal, and blind to other turns; None where causal attention suffices."""

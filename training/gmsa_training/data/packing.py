@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from gmsa_training.data.packed_batch import PackedBatch, SegmentChunk, Tokens
+from gmsa_training.data.packed_batch import PackedBatch, SegmentChunk, Tokens, Uncompressed
 
 _SHORT = 256  # tokens; shorter segments are padded to each other, so that few tokens are padding
 _UNCOMPRESSED_POSITIONS = 65536  # of one forward pass of a teacher
@@ -71,13 +70,13 @@ def pack(
     rounding: int = 32,
     *,
     compressed: bool = True,
-    taught: bool = False,
+    taught: int = 0,
 ) -> PackedBatch:
     """Packs samples into one batch. The last target token is a label only, never an input. Lengths are rounded up to
     a multiple of `rounding`, so that there are few shapes, and those that attention kernels like.
 
     compressed: whether soft tokens stand for the context; otherwise its own tokens do, and samples must have rate 1.
-    taught: adds the rows with the context's own tokens, for a teacher.
+    taught: adds the rows with the context's own tokens, for a teacher that reads so many positions; 0: no teacher.
     """
     assert compressed or all(sample.rate == 1 for sample in samples)
     several = any(len(sample.turns) > 1 for sample in samples)
@@ -152,10 +151,7 @@ def pack(
         turn_places=turn_places if several else None,
     )
     if taught:
-        batch.uncompressed, order = _uncompressed(samples, batch.objective, prefix_ids, rounding)
-        batch.uncompressed_order = _rows_in_order(batch.label_sample, order)
-        batch.uncompressed_turns = _rows_in_order(batch.turn_tokens.sample, order)
-        batch.uncompressed_groups = _groups_in_order(samples, order)
+        batch.uncompressed = _uncompressed(samples, batch, prefix_ids, rounding, taught)
     return batch
 
 
@@ -164,35 +160,42 @@ def _tokens(places: list[Tensor]) -> Tokens:
     return Tokens(torch.cat(places), torch.arange(len(places)).repeat_interleave(torch.tensor([len(one) for one in places])))
 
 
-def _rows_in_order(row_of: Tensor, order: list[int]) -> Tensor:
-    """The numbers of all items that belong to rows, row after row."""
-    return torch.cat([torch.nonzero(row_of == row).squeeze(1) for row in order])
+def _of_rows(row_of: Tensor, rows: list[int]) -> Tensor:
+    """The numbers of all items that belong to the rows, row after row. row_of: of each item its row."""
+    return torch.cat([torch.nonzero(row_of == row).squeeze(1) for row in rows])
 
 
-def _groups_in_order(samples: list[Sample], order: list[int]) -> Tensor:
-    """Of every context token, row after row, the number of its soft token among those of all samples."""
-    first = [0, *itertools.accumulate(sample.soft_tokens() for sample in samples)]
-    groups = []
-    for row in order:
-        start = first[row]
-        for segment in samples[row].segments:
-            groups.append(start + torch.arange(len(segment)) // samples[row].rate)
-            start += -(-len(segment) // samples[row].rate)
+def _groups(samples: list[Sample]) -> Tensor:
+    """Of every context token of the samples, the number of its soft token."""
+    groups, first = [], 0
+    for sample in samples:
+        for segment in sample.segments:
+            groups.append(first + torch.arange(len(segment)) // sample.rate)
+            first += -(-len(segment) // sample.rate)
     return torch.cat(groups)
 
 
 def _uncompressed(
-    samples: list[Sample], objective: str, prefix_ids: list[int], rounding: int
-) -> tuple[list[PackedBatch], list[int]]:
-    """What a teacher reads (see PackedBatch), and the rows in its order: rows of one batch may differ in length by the
-    ratio of their rates."""
+    samples: list[Sample], batch: PackedBatch, prefix_ids: list[int], rounding: int, window: int
+) -> Uncompressed | None:
+    """What a teacher with this window reads: rows of one batch may differ in length by the ratio of their rates."""
     plain = [Sample(sample.segments, 1, sample.turns) for sample in samples]
     lengths = [sample.decoder_length(len(prefix_ids)) for sample in plain]
     parts: list[list[int]] = [[]]
     for row in sorted(range(len(plain)), key=lengths.__getitem__):
+        if lengths[row] > window:
+            break
         if part := parts[-1]:
             if lengths[row] > 1.5 * lengths[part[0]] + 64 or (len(part) + 1) * lengths[row] > _UNCOMPRESSED_POSITIONS:
                 parts.append([])
         parts[-1].append(row)
-    batches = [pack([plain[row] for row in part], objective, prefix_ids, rounding, compressed=False) for part in parts]
-    return batches, [row for part in parts for row in part]
+    rows = [row for part in parts for row in part]
+    if not rows:
+        return None
+    return Uncompressed(
+        [pack([plain[row] for row in part], batch.objective, prefix_ids, rounding, compressed=False) for part in parts],
+        _of_rows(batch.label_sample, rows),
+        _of_rows(batch.turn_tokens.sample, rows),
+        _of_rows(batch.context_tokens.sample, rows),
+        _groups([samples[row] for row in rows]),
+    )

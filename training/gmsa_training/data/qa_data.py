@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gmsa_training.data.jsonl import DataError, numbered_rows
-from gmsa_training.data.question_sources import passage_text
+from gmsa_training.data.questions.source import passage_text
 
 PASSAGE_BREAK = "\n\n"
 

@@ -3,6 +3,7 @@ the browser applies the same ones (src/segments/), and both read src/segments/ve
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ _WHITE_RUN = re.compile(f"[{_WHITE}]+")
 # A sentence end of CJK text needs no white space after it.
 _CJK_END = re.compile("[。！？][”’」』）]*")
 _SENTENCE_END = re.compile("[.!?…][\"'”’»)\\]]*$")
+_MAY_END = frozenset(".!?…\"'”’»)]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SLICE = 128  # code points of a slice of an over-long word: at most 4 UTF-8 bytes, so at most 4 tokens, each
 _HASHED = 32  # code points that give a boundary its hash
@@ -37,6 +39,9 @@ def find_boundaries(text: str) -> list[tuple[int, int]]:
     for run in _WHITE_RUN.finditer(text):
         start, end = run.span()
         if start == 0 or end == len(text):
+            continue
+        if end == start + 1 and text[start] == " " and text[start - 1] not in _MAY_END:
+            levels[start] = 0  # nearly all: a space between words, known without a search
             continue
         newlines = run.group().count("\n")
         if newlines:
@@ -64,12 +69,12 @@ def boundary_hash(text: str, position: int) -> int:
 
 @dataclass(frozen=True)
 class _Piece:
-    """Text that is never cut further, and the priority of the boundary before it."""
+    """Text that is never cut further, where it starts, and the level of the boundary before it."""
 
     text: str
     ids: list[int]
     level: int
-    hash: int
+    start: int
 
 
 def _pieces(text: str, encode: Callable[[list[str]], list[list[int]]], limit: int) -> list[_Piece]:
@@ -84,9 +89,7 @@ def _pieces(text: str, encode: Callable[[list[str]], list[list[int]]], limit: in
     pieces: list[_Piece] = []
 
     def add(start: int, end: int, level: int | None, ids: list[int]) -> None:
-        pieces.append(
-            _Piece(text[start:end], ids, 0 if level is None else level, 0 if level is None else boundary_hash(text, start))
-        )
+        pieces.append(_Piece(text[start:end], ids, 0 if level is None else level, start))
 
     for (start, end, level), ids in zip(atoms, encode([text[a:b] for a, b, _ in atoms])):
         if len(ids) <= limit:
@@ -118,6 +121,11 @@ def cut_segments(text: str, encode: Callable[[list[str]], list[list[int]]], limi
     totals = [0]
     for piece in pieces:
         totals.append(totals[-1] + len(piece.ids))
+
+    @functools.cache
+    def hash_before(number: int) -> int:
+        return boundary_hash(text, pieces[number].start)
+
     segments: list[Segment] = []
     stack = [(0, len(pieces))]
     while stack:
@@ -129,9 +137,11 @@ def cut_segments(text: str, encode: Callable[[list[str]], list[list[int]]], limi
             )
             continue
         edges = totals[first] + totals[last]
+        # Only boundaries of the highest level are compared by their hashes, which take long to compute.
+        level = max(piece.level for piece in pieces[first + 1 : last])
         cut = max(
-            range(first + 1, last),
-            key=lambda i: (pieces[i].level, pieces[i].hash, -abs(2 * totals[i] - edges), -i),
+            (i for i in range(first + 1, last) if pieces[i].level == level),
+            key=lambda i: (hash_before(i), -abs(2 * totals[i] - edges), -i),
         )
         stack += [(cut, last), (first, cut)]
     return segments

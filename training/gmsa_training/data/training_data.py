@@ -1,40 +1,22 @@
-"""Training samples: prose windows for autoencoding, and questions with their contexts.
+"""What training draws from: prose, and questions with their contexts.
 
 Texts stay text until a sample is drawn, so the windows differ every time."""
 
 from __future__ import annotations
 
-import bisect
-import itertools
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from gmsa_training.config import DataConfig, Stage
 from gmsa_training.data.jsonl import DataError, read_jsonl
-from gmsa_training.data.question_sources import CHARACTERS_PER_TOKEN, Questions, QuestionSource, Wanted, open_questions
-
-
-class ProseSource:
-    """Draws windows of text, every document weighted by its length."""
-
-    def __init__(self, texts: Sequence[str]) -> None:
-        if not texts:
-            raise DataError("There is no prose to draw from.")
-        self.texts = texts
-        self.ends = list(itertools.accumulate(len(text) for text in texts))
-
-    def draw(self, draw: random.Random, tokens: int) -> str:
-        """A piece of one document with a little more than `tokens` tokens, unless the document ends before."""
-        text = self.texts[bisect.bisect_right(self.ends, draw.randrange(self.ends[-1]))]
-        characters = int(tokens * CHARACTERS_PER_TOKEN * 1.5) + 64
-        if len(text) <= characters:
-            return text
-        start = draw.randrange(-characters // 2, len(text) - characters // 2)
-        start = max(0, min(start, len(text) - characters))
-        space = text.find(" ", start, start + 40) if start else 0
-        return text[max(start, space) : start + characters]
+from gmsa_training.data.prose import ProseSource
+from gmsa_training.data.questions.cloze import ClozeSource
+from gmsa_training.data.questions.facts import FactSource
+from gmsa_training.data.questions.opening import open_questions
+from gmsa_training.data.questions.source import Questions, QuestionSource, Wanted
 
 
 @dataclass
@@ -46,18 +28,35 @@ class TrainingData:
     heldout_prose: ProseSource | None
     encode: Callable[[list[str]], list[list[int]]]
     config: DataConfig
+    # By objective.
+    made: dict[str, QuestionSource] = field(default_factory=dict)
+    heldout_made: dict[str, QuestionSource] = field(default_factory=dict)
 
-    def wanted(self, stage: Stage) -> Wanted:
-        """How a stage draws its contexts: as the data section says, unless the stage says otherwise."""
-        config = self.config
-        share = config.unanswerable if stage.unanswerable is None else stage.unanswerable
-        return Wanted(share, config.context_tokens if stage.context_tokens is None else stage.context_tokens)
+    def wanted(self, stage: Stage, objective: str = "qa") -> Wanted:
+        """How a stage draws the contexts of an objective: as the data section says, unless the stage, or what it has for
+        this objective, says otherwise."""
+        own = stage.own(objective)
+        share = _first(own.unanswerable, stage.unanswerable, self.config.unanswerable)
+        return Wanted(share, _first(own.lengths, stage.context_tokens, self.config.context_tokens))
 
-    def draw_questions(self, draw: random.Random, wanted: Wanted) -> Questions:
+    def draw_questions(self, draw: random.Random, wanted: Wanted, objective: str = "qa") -> Questions:
+        if objective != "qa":
+            if objective not in self.made:
+                raise DataError(f"The {objective} objective needs prose files in the configuration's data section.")
+            return self.made[objective].draw(draw, wanted)
         if not self.questions:
             raise DataError("The qa objective needs question files in the configuration's data section.")
         sources, weights = zip(*self.questions)
         return draw.choices(sources, weights)[0].draw(draw, wanted)
+
+
+def _first(*values: Any) -> Any:
+    return next(value for value in values if value is not None)
+
+
+def made_questions(prose: ProseSource | None, config: DataConfig) -> dict[str, QuestionSource]:
+    """The sources that make questions of prose, by objective."""
+    return {"cloze": ClozeSource(prose, config.cloze), "facts": FactSource(prose, config.facts)} if prose else {}
 
 
 def load_training_data(folder: str | Path, config: DataConfig, encode: Callable[[list[str]], list[list[int]]]) -> TrainingData:
@@ -69,10 +68,14 @@ def load_training_data(folder: str | Path, config: DataConfig, encode: Callable[
     texts = [row["text"] for name in config.prose for row in read_jsonl(folder / name)]
     # Every 500th document is kept out of training, to validate on.
     heldout, kept = texts[::500], [text for i, text in enumerate(texts) if i % 500]
+    prose = ProseSource(kept or texts) if texts else None
+    heldout_prose = ProseSource(heldout) if heldout else None
     return TrainingData(
-        prose=ProseSource(kept or texts) if texts else None,
-        heldout_prose=ProseSource(heldout) if heldout else None,
+        prose=prose,
+        heldout_prose=heldout_prose,
         questions=[(open_questions(folder / name, config), share) for name, share in config.qa.items()],
         encode=encode,
         config=config,
+        made=made_questions(prose, config),
+        heldout_made=made_questions(heldout_prose, config),
     )

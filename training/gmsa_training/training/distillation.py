@@ -10,19 +10,20 @@ import torch
 from torch import Tensor
 
 from gmsa_training.config import ConfigError, DistillationConfig
-from gmsa_training.data.packed_batch import PackedBatch
+from gmsa_training.data.packed_batch import PackedBatch, Uncompressed
 from gmsa_training.model.checkpoint import load_packed
 from gmsa_training.model.fixed_weights import with_fixed_weights
 from gmsa_training.model.gmsa_model import GmsaModel
 from gmsa_training.model.layers import KeptStates
 from gmsa_training.model.merging import merge_groups
-from gmsa_training.model.token_losses import distilled_losses
+from gmsa_training.model.token_losses import distilled_losses, token_losses
 
 
 @dataclass
 class TeacherStates:
-    """labels [Q, H]: the hidden states that predict the labels. After each layer: turns [K, H] at the tokens of the
-    turns, contexts [N, H] the means over the context tokens that each soft token stands for."""
+    """labels [P, H]: the hidden states that predict the labels. After each layer: turns [K, H] at the tokens of the
+    turns, contexts [N, H] the means over the context tokens that each soft token stands for. Numbers as of
+    `Uncompressed`."""
 
     labels: Tensor
     turns: list[Tensor]
@@ -31,12 +32,13 @@ class TeacherStates:
 
 @dataclass
 class DistilledLoss:
-    """What is minimised, and its parts: the negative log-likelihood of every label and KL(teacher || student) there,
-    each f32 [Q]; where states are compared, what is unexplained of them at the turn tokens and at the soft tokens, f32."""
+    """What is minimised, and its parts: the negative log-likelihood of every label, f32 [Q]; of the rows that the teacher
+    can read KL(teacher || student) at every label, f32 [P], and where states are compared what is unexplained of them
+    at the turn tokens, f32 [K], and at the soft tokens, f32 [N]."""
 
     total: Tensor
     losses: Tensor
-    divergence: Tensor
+    divergence: Tensor | None = None
     states: Tensor | None = None
     context: Tensor | None = None
 
@@ -66,50 +68,62 @@ class Teacher:
             raise ConfigError(f"The teacher {config.teacher} has another number of layers; set states_weight and context_weight to 0.")
         return cls(model, config, device, dtype)
 
+    @property
+    def window(self) -> int:
+        """Positions that it can read."""
+        return self.model.config.window
+
     def _layers(self, student: GmsaModel) -> list[int]:
         """The layers whose states are compared: the last one, and every so-manieth before it."""
         if not (self.config.states_weight or self.config.context_weight):
             return []
         return list(range(len(student.decoder.layers) - 1, -1, -self.config.states_every))[::-1]
 
+    def _compared(self, turns: Tensor, context: Tensor) -> Tensor:
+        """The places whose states are compared, of those of the turns and of the context."""
+        return torch.cat([turns, context]) if self.config.context_weight else turns
+
     @torch.no_grad()
-    def read(self, batch: PackedBatch, layers: Collection[int] = ()) -> TeacherStates:
-        """Reads the batch with the context's own tokens; layers: those whose states are wanted."""
-        assert batch.uncompressed_order is not None and batch.uncompressed_turns is not None
-        places = [torch.cat([part.turn_tokens.places, part.context_tokens.places]) for part in batch.uncompressed]
-        kept = [KeptStates(layers, one) for one in places]
-        labels = torch.cat([self.model.label_states(part, one) for part, one in zip(batch.uncompressed, kept)])
-        counts = [len(part.turn_tokens.places) for part in batch.uncompressed]
+    def read(self, rows: Uncompressed, layers: Collection[int] = ()) -> TeacherStates:
+        """Reads the rows with the context's own tokens; layers: those whose states are wanted."""
+        kept = [KeptStates(layers, self._compared(part.turn_tokens.places, part.context_tokens.places)) for part in rows.batches]
+        labels = torch.cat([self.model.label_states(part, one) for part, one in zip(rows.batches, kept)])
+        counts = [len(part.turn_tokens.places) for part in rows.batches]
         turns, contexts = [], []
         for parts in zip(*(one.states for one in kept)):
-            own = torch.cat([states[:count] for states, count in zip(parts, counts)])
-            turns.append(torch.empty_like(own).index_copy_(0, batch.uncompressed_turns, own))
+            turns.append(torch.cat([states[:count] for states, count in zip(parts, counts)]))
             if self.config.context_weight:
-                read = torch.cat([states[count:] for states, count in zip(parts, counts)])
-                contexts.append(merge_groups(read, batch.uncompressed_groups, len(batch.context_tokens.places)))
-        return TeacherStates(torch.empty_like(labels).index_copy_(0, batch.uncompressed_order, labels), turns, contexts)
+                context = torch.cat([states[count:] for states, count in zip(parts, counts)])
+                contexts.append(merge_groups(context, rows.groups, len(rows.soft_tokens)))
+        return TeacherStates(labels, turns, contexts)
 
     def loss(self, student: GmsaModel, batch: PackedBatch) -> DistilledLoss:
-        config = self.config
-        kept = KeptStates(self._layers(student), torch.cat([batch.turn_tokens.places, batch.context_tokens.places]))
-        own_states = student.label_states(batch, kept)
-        read = self.read(batch, kept.layers)
-        losses, divergence = distilled_losses(
-            own_states,
-            student.embed_tokens.effective_weight(),
-            batch.labels,
-            read.labels,
-            self.model.embed_tokens.weight,
-            config.temperature,
+        """The loss of a label that the teacher cannot read is its cross-entropy."""
+        config, rows, weight = self.config, batch.uncompressed, student.embed_tokens.effective_weight()
+        if rows is None:
+            losses = token_losses(student.label_states(batch), weight, batch.labels)
+            return DistilledLoss(losses.mean(), losses)
+        places = batch.turn_tokens.places[rows.turn_tokens], batch.context_tokens.places[rows.soft_tokens]
+        kept = KeptStates(self._layers(student), self._compared(*places))
+        states = student.label_states(batch, kept)
+        read = self.read(rows, kept.layers)
+        known, divergence = distilled_losses(
+            states[rows.labels], weight, batch.labels[rows.labels], read.labels, self.model.embed_tokens.weight, config.temperature
         )
-        found = DistilledLoss(losses.new_zeros(()), losses, divergence)
-        found.total = (1 - config.weight) * losses.mean() + config.weight * config.temperature**2 * divergence.mean()
-        count = len(batch.turn_tokens.places)
+        losses = known.new_empty(len(batch.labels)).index_copy(0, rows.labels, known)
+        if len(known) < len(losses):
+            # Sorted, not looked for: the number is known, so nothing waits for the device.
+            readable = torch.zeros(len(losses), dtype=torch.int32, device=losses.device).index_fill_(0, rows.labels, 1)
+            alone = readable.argsort(stable=True)[: len(losses) - len(known)]
+            losses = losses.index_copy(0, alone, token_losses(states[alone], weight, batch.labels[alone]))
+        total = losses.sum() - config.weight * known.sum() + config.weight * config.temperature**2 * divergence.sum()
+        found = DistilledLoss(total / len(losses), losses, divergence)
+        count = len(rows.turn_tokens)
         if config.states_weight:
-            found.states = unexplained_states([states[:count] for states in kept.states], read.turns)
+            found.states = unexplained_states([one[:count] for one in kept.states], read.turns)
             found.total = found.total + config.states_weight * found.states.mean()
         if config.context_weight:
-            found.context = unexplained_states([states[count:] for states in kept.states], read.contexts)
+            found.context = unexplained_states([one[count:] for one in kept.states], read.contexts)
             found.total = found.total + config.context_weight * found.context.mean()
         return found
 

@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from gmsa_training.evaluation.plots import save
 
 _POINTS = 120  # of a line, so that a plot of several runs stays small
+_COLUMNS = 4
 
 _STYLES = {"train": {"lw": 0.8}, "validation": {"ls": "none", "marker": "o", "ms": 3}}
 
@@ -40,12 +41,21 @@ def _draw(axis: Axes, entries: list[dict[str, Any]], name: str, number: int, lab
             label = "_"  # named once
 
 
+def _panels(count: int, width: float) -> tuple[Any, Any]:
+    """A figure of at least so many panels, up to _COLUMNS side by side."""
+    columns = min(count, _COLUMNS)
+    rows = -(-count // columns)
+    return plt.subplots(rows, columns, figsize=(width * columns, 4 * rows), squeeze=False)
+
+
 def _save(figure: Any, axes: Any, titles: list[str], out: Path, title: str) -> None:
-    for axis, name in zip(axes[0], titles):
+    for axis, name in zip(axes.flat, titles):
         unit = "unexplained share" if name.split("/")[0] in ("states", "context") else "nats a token"
         axis.set(title=name, xlabel="step", ylabel=unit, yscale="log")
         axis.grid(alpha=0.3)
         axis.legend()
+    for axis in axes.flat[len(titles) :]:
+        axis.set_axis_off()
     figure.suptitle(title)
     save(figure, out)
 
@@ -57,8 +67,8 @@ def plot_losses(metrics: Path, out: Path, title: str) -> None:
     objectives = sorted({name.split("/")[0] for name in names})
     if not objectives:
         return
-    figure, axes = plt.subplots(1, len(objectives), figsize=(5.5 * len(objectives), 4), squeeze=False)
-    for axis, objective in zip(axes[0], objectives):
+    figure, axes = _panels(len(objectives), 5.5)
+    for axis, objective in zip(axes.flat, objectives):
         for number, name in enumerate(name for name in names if name.startswith(f"{objective}/")):
             _draw(axis, entries, name, number, f"{name.split('/')[1]}x")
     _save(figure, axes, objectives, out, title)
@@ -72,8 +82,8 @@ def compare_losses(runs: dict[str, Path], out: Path, title: str = "") -> None:
     names = sorted(shared, key=lambda name: (name.split("/")[0], int(name.split("/")[1])))
     if not names:
         raise ValueError("No objective and rate is in two of the runs.")
-    figure, axes = plt.subplots(1, len(names), figsize=(4.5 * len(names), 4), squeeze=False)
-    for axis, name in zip(axes[0], names):
+    figure, axes = _panels(len(names), 4.5)
+    for axis, name in zip(axes.flat, names):
         for number, run in enumerate(run for run in entries):
             if name in having[run]:
                 _draw(axis, entries[run], name, number, run)

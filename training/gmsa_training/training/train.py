@@ -20,16 +20,16 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from gmsa_training.config import ConfigError, Stage, TrainConfig, config_to_dict, load_config
-from gmsa_training.data.batches import SampleMaker
 from gmsa_training.data.jsonl import DataError
 from gmsa_training.data.loading import StageLoaders
 from gmsa_training.data.packed_batch import PackedBatch
+from gmsa_training.data.sample_maker import SampleMaker
 from gmsa_training.data.training_data import TrainingData, load_training_data
 from gmsa_training.model.base_model import BaseModelError, load_base
 from gmsa_training.model.checkpoint import save_packed
 from gmsa_training.model.fused_layer import compile_layers
 from gmsa_training.model.gmsa_model import GmsaModel
-from gmsa_training.training.distillation import Teacher
+from gmsa_training.training.distillation import DistilledLoss, Teacher
 from gmsa_training.training.loss_meter import LossMeter
 from gmsa_training.training.loss_plot import plot_losses
 from gmsa_training.training.masters import Masters
@@ -66,10 +66,10 @@ class Trainer:
         if config.blend:
             taught = self.teacher.model.decoder.state_dict() if self.teacher and config.blend.source == "teacher" else None
             blend(self.model.decoder, taught or base_decoder, config.blend.share)
-        encode = lambda texts: [e.ids for e in backend.encode_batch(texts, add_special_tokens=False)]  # noqa: E731
+        encode = lambda texts: [e.ids for e in backend.encode_batch_fast(texts, add_special_tokens=False)]  # noqa: E731
         self.data: TrainingData = load_training_data(data_folder, config.data, encode)
         self.maker = SampleMaker(self.data, self.config.model)
-        self.taught = config.distillation.objectives if config.distillation else []
+        self.taught = dict.fromkeys(self.teacher.config.objectives, self.teacher.window) if self.teacher else {}
         self.step = 0  # over all stages
         self.stage_number = self.stage_step = 0
         self.stage_elapsed = self.saved_at = 0.0
@@ -92,11 +92,7 @@ class Trainer:
             if self.teacher is not None and batch.objective in self.taught:
                 found = self.teacher.loss(self.model, batch)
                 loss, losses = found.total, found.losses
-                meter.add("divergence", batch.sample_rates[batch.label_sample], found.divergence)
-                if found.states is not None:
-                    meter.add("states", batch.sample_rates[batch.turn_tokens.sample], found.states)
-                if found.context is not None:
-                    meter.add("context", batch.sample_rates[batch.context_tokens.sample], found.context)
+                self._meter_distillation(meter, batch, found)
             else:
                 losses = self.model(batch)
                 loss = losses.mean()
@@ -113,6 +109,18 @@ class Trainer:
         self.step += 1
         self._write_masters()
         return norm
+
+    @staticmethod
+    def _meter_distillation(meter: LossMeter, batch: PackedBatch, found: DistilledLoss) -> None:
+        if (rows := batch.uncompressed) is None:
+            return
+        for name, values, samples in (
+            ("divergence", found.divergence, batch.label_sample[rows.labels]),
+            ("states", found.states, batch.turn_tokens.sample[rows.turn_tokens]),
+            ("context", found.context, batch.context_tokens.sample[rows.soft_tokens]),
+        ):
+            if values is not None:
+                meter.add(name, batch.sample_rates[samples], values)
 
     def _write_masters(self, dtype: torch.dtype | None = None) -> None:
         """dtype: other than the configured one."""
@@ -136,7 +144,7 @@ class Trainer:
         """Mean loss of the averaged weights, on their grids, by objective and rate."""
         assert self.averaged is not None
         if not self.validation:
-            self.validation = validation_batches(self.maker)
+            self.validation = validation_batches(self.maker, self.config.stages)
         self._swap_averaged()
         try:
             found = {}
@@ -247,7 +255,7 @@ class Trainer:
 
     def _run_stage(self, stage: Stage) -> None:
         names = [*stage.objectives, *(["divergence", "states", "context"] if self.teacher else [])]
-        meter = LossMeter(names, sorted(stage.rates), self.device)
+        meter = LossMeter(names, stage.all_rates(), self.device)
         started, offset = time.monotonic(), self.stage_elapsed
         logged_at, positions, sources = started, 0, 0
         steps = self.loaders.steps(self.stage_number, self.stage_step)

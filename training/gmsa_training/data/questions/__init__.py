@@ -1,0 +1,1 @@
+"""Questions with their contexts, as texts: a file for each source."""

@@ -1,0 +1,27 @@
+"""The source of a file of questions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gmsa_training.config import DataConfig
+from gmsa_training.data.jsonl import DataError, read_jsonl
+from gmsa_training.data.questions.paragraphs import ParagraphSource
+from gmsa_training.data.questions.rows import RowSource
+from gmsa_training.data.questions.source import QuestionSource
+
+
+def open_questions(path: Path, config: DataConfig) -> QuestionSource:
+    """The source of a file; raises DataError if there is nothing to train on."""
+    rows = list(read_jsonl(path))
+    paragraphs = [row for row in rows if "qas" in row]
+    source: QuestionSource
+    if paragraphs:
+        source = ParagraphSource(paragraphs, config)
+        empty = not source.places
+    else:
+        source = RowSource(rows, config)
+        empty = not source.rows
+    if empty:
+        raise DataError(f"{path} holds no questions to train on.")
+    return source

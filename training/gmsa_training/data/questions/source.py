@@ -1,0 +1,77 @@
+"""What all sources of questions share.
+
+Texts stay text until they are drawn, so contexts differ every time. A question that its context does not answer comes
+without an answer: no reference answer occurs in the context."""
+
+from __future__ import annotations
+
+import math
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from gmsa_training.evaluation.metrics import normalise_answer
+
+CHARACTERS_PER_TOKEN = 4.2  # of English text in byte-level BPE; only for choosing how much text to tokenise
+LONGEST_ANSWER = 150  # characters; longer ones are descriptions, which a 135M model cannot be held to
+TRIES = 4  # for a question that a context does not answer
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Questions, each with its answer or None where the context does not hold it, and the passages of their common
+    context as texts (a title on the first line, if any)."""
+
+    turns: Sequence[tuple[str, str | None]]
+    passages: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How contexts are to be drawn: the share of unanswerable questions, the chance of each length in tokens, and the
+    longest that may be."""
+
+    unanswerable: float = 0.0
+    context_tokens: dict[int, float] = field(default_factory=dict)
+    longest: float = math.inf
+
+    def characters(self, draw: random.Random) -> float:
+        """How long one context shall be."""
+        tokens = draw.choices(list(self.context_tokens), list(self.context_tokens.values()))[0]
+        return min(tokens, self.longest) * CHARACTERS_PER_TOKEN
+
+
+def passage_text(passage: dict[str, str]) -> str:
+    return f"{passage['title']}\n{passage['text']}" if passage.get("title") else passage["text"]
+
+
+class Context:
+    """Passages, to look for answers in."""
+
+    def __init__(self, passages: Iterable[str]) -> None:
+        self.text = normalise_answer("\n".join(passages))
+
+    def holds(self, answers: Iterable[str]) -> bool:
+        """Whether any of the answers occurs, in whatever case and punctuation."""
+        return any(normalise_answer(answer) in self.text for answer in answers)
+
+
+class QuestionSource(ABC):
+    """Questions of one file. validation: questions that are never drawn, on their own paragraph alone."""
+
+    validation: list[Questions]
+
+    @abstractmethod
+    def draw(self, draw: random.Random, wanted: Wanted) -> Questions:
+        """Questions of one context, its passages shuffled."""
+
+
+def unanswered(questions: Sequence[Questions], draw: random.Random) -> list[Questions]:
+    """Validation questions, each asked about the paragraph of another one that does not hold its answer."""
+    found = []
+    for one in questions:
+        (question, answer), other = one.turns[0], draw.choice(questions)
+        if answer is not None and not Context(other.passages).holds([answer]):
+            found.append(Questions([(question, None)], other.passages))
+    return found
