@@ -171,6 +171,9 @@ class Stage:
     # Other than the data section's.
     unanswerable: float | None = None
     context_tokens: dict[int, float] | None = None
+    # How many batches a step has, of objectives that are drawn by their shares; None: one of each. Many objectives would
+    # otherwise mean many small batches, which keep a GPU waiting.
+    objectives_per_step: int | None = None
     # By objective, what differs from the rest of the stage.
     settings: dict[str, ObjectiveSettings] = field(default_factory=dict)
 
@@ -277,6 +280,8 @@ def _check(config: TrainConfig) -> None:
     for stage in config.stages:
         if stage.steps is None and stage.seconds is None:
             raise ConfigError(f"Stage {stage.name!r} needs `steps` or `seconds`.")
+        if stage.objectives_per_step is not None and stage.objectives_per_step < 1:
+            raise ConfigError(f"objectives_per_step of stage {stage.name!r} must be at least 1.")
         for objective in stage.objectives:
             if objective not in OBJECTIVES:
                 raise ConfigError(f"Unknown objective {objective!r} in stage {stage.name!r}; known: {', '.join(OBJECTIVES)}.")

@@ -1,11 +1,14 @@
+import itertools
 import random
+from collections import Counter
 
 import pytest
 import torch
 from export_models import tiny_tokenizer
 from tiny_run import tiny_config, write_data
 
-from gmsa_training.data.batches import step_batches
+from gmsa_training.config import Stage
+from gmsa_training.data.batches import batch_weight, objectives_of_step, step_batches
 from gmsa_training.data.packing import Sample, pack
 from gmsa_training.data.questions.source import Wanted
 from gmsa_training.data.sample_maker import SampleMaker
@@ -91,3 +94,26 @@ def test_paragraphs_give_up_to_the_configured_number_of_their_questions(maker):
     draw = random.Random(0)
     counts = {len(maker.data.draw_questions(draw, Wanted()).turns) for _ in range(60)}
     assert counts == {1, 2, 3}
+
+
+def test_objectives_are_drawn_as_often_as_their_shares_say():
+    draw = random.Random(0)
+    shares = {"a": 0.5, "b": 0.3, "c": 0.15, "d": 0.05}
+    drawn = [objectives_of_step(shares, 2, draw) for _ in range(4000)]
+    assert {len(one) for one in drawn} == {2}
+    counts = Counter(name for one in drawn for name in one)
+    for name, share in shares.items():
+        assert counts[name] / 8000 == pytest.approx(share, abs=0.01)
+    assert objectives_of_step({"a": 1.0}, 3, draw) == ["a", "a", "a"]
+
+
+def test_a_step_of_drawn_objectives_has_batches_of_one_size_that_count_alike(maker):
+    stage = Stage("s", [], {"autoencoding": 0.8, "qa": 0.2}, {4: 1.0}, lengths={32: 1.0}, decoder_tokens=1024, objectives_per_step=2)
+    steps = list(itertools.islice(step_batches(maker, stage, seed=1), 40))
+    assert all(len(step) == 2 for step in steps)
+    counts = Counter(batch.objective for step in steps for batch in step)
+    assert 0.6 < counts["autoencoding"] / 80 < 0.95 and counts["qa"]
+    assert all(256 < batch.shape[0] * batch.shape[1] <= 640 for step in steps[1:] for batch in step)
+    assert batch_weight(stage, "qa") == 0.5
+    stage.objectives_per_step = None
+    assert batch_weight(stage, "qa") == pytest.approx(0.2)

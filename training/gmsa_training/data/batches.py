@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -87,15 +89,34 @@ def _batches(objective: str, maker: SampleMaker, stage: Stage, draw: random.Rand
         yield from whole
 
 
+def objectives_of_step(shares: Mapping[str, float], count: int, draw: random.Random) -> list[str]:
+    """Draws `count` objectives, each as often as its share of them: at even distances along the shares laid end to end.
+    One whose share is above 1 / count may come twice."""
+    ends = list(itertools.accumulate(shares.values()))
+    step = ends[-1] / count
+    start = draw.random() * step
+    names = list(shares)
+    return [names[min(bisect.bisect_right(ends, start + i * step), len(names) - 1)] for i in range(count)]
+
+
 def step_batches(maker: SampleMaker, stage: Stage, seed: int, taught: Mapping[str, int] | None = None) -> Iterator[list[PackedBatch]]:
-    """Endless optimiser steps: one packed batch for each objective, sized by its share of the decoder tokens.
+    """Endless optimiser steps: one packed batch for each objective, sized by its share of the decoder tokens; or, with
+    `objectives_per_step`, so many batches of one size (`batch_weight` has what each counts).
     taught: objectives whose batches a teacher reads as well, each with the positions that the teacher can read."""
     draw = random.Random(seed)
-    total = sum(stage.objectives.values())
+    shares = {objective: share for objective, share in stage.objectives.items() if share > 0}
+    count, total = stage.objectives_per_step, sum(shares.values())
     streams = {
-        objective: _batches(objective, maker, stage, draw, int(stage.decoder_tokens * share / total))
-        for objective, share in stage.objectives.items()
-        if share > 0
+        objective: _batches(objective, maker, stage, draw, int(stage.decoder_tokens * (1 / count if count else share / total)))
+        for objective, share in shares.items()
     }
     while True:
-        yield [maker.pack(next(stream), objective, (taught or {}).get(objective, 0)) for objective, stream in streams.items()]
+        chosen = objectives_of_step(shares, count, draw) if count else list(shares)
+        yield [maker.pack(next(streams[objective]), objective, (taught or {}).get(objective, 0)) for objective in chosen]
+
+
+def batch_weight(stage: Stage, objective: str) -> float:
+    """What the mean loss of one batch of a step counts, so that objectives count by their shares."""
+    if stage.objectives_per_step:
+        return 1 / stage.objectives_per_step
+    return stage.objectives[objective] / sum(stage.objectives.values())

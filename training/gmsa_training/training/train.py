@@ -20,6 +20,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from gmsa_training.config import ConfigError, Stage, TrainConfig, config_to_dict, load_config
+from gmsa_training.data.batches import batch_weight
 from gmsa_training.data.jsonl import DataError
 from gmsa_training.data.loading import StageLoaders
 from gmsa_training.data.packed_batch import PackedBatch
@@ -87,7 +88,6 @@ class Trainer:
         rate = learning_rate(stage, self.stage_step, self.stage_elapsed)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        total = sum(stage.objectives.values())
         for batch in batches:
             if self.teacher is not None and batch.objective in self.taught:
                 found = self.teacher.loss(self.model, batch)
@@ -96,7 +96,7 @@ class Trainer:
             else:
                 losses = self.model(batch)
                 loss = losses.mean()
-            (loss * stage.objectives[batch.objective] / total).backward()
+            (loss * batch_weight(stage, batch.objective)).backward()
             meter.add(batch.objective, batch.sample_rates[batch.label_sample], losses)
         self.masters.take_gradients()
         parameters = self.masters.trained
