@@ -145,6 +145,10 @@ class Gmsa:
         before, after = self.encode([head, tail])
         return DecoderInput([*before, *(context_ids or ())], [], after, max_new_tokens)
 
+    def rows_of(self, positions: int) -> int:
+        """Sequences of so many positions that make a full batch."""
+        return max(1, min(self.batch_size, self.runtime.max_positions // positions))
+
     def restore_input(self, soft_tokens: Any, tokens: int) -> DecoderInput:
         """Restores one segment that had so many tokens."""
         (instruction,) = self.encode([self.config.restore_instruction])

@@ -9,7 +9,6 @@ rate (as `targetTokens` of the library does), by chance, and in the best possibl
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import sys
 import time
@@ -22,10 +21,11 @@ from typing import Any
 from gmsa_training.data.jsonl import DataError
 from gmsa_training.data.qa_data import Document, read_documents
 from gmsa_training.evaluation.budget import Rates, share_budget, share_in_order, soft_tokens
+from gmsa_training.evaluation.chunks import work_through
 from gmsa_training.evaluation.inference import Gmsa, InferenceError
 from gmsa_training.evaluation.metrics import mean_with_interval, ratio_with_interval
 from gmsa_training.evaluation.questions import reporter
-from gmsa_training.evaluation.record_file import RecordFile
+from gmsa_training.evaluation.record_file import RecordFile, partial_path, write_report
 from gmsa_training.evaluation.restoration_loss import restoration_losses
 from gmsa_training.evaluation.runtimes import (
     add_model_options,
@@ -182,24 +182,19 @@ def evaluate(gmsa: Gmsa, options: argparse.Namespace) -> dict[str, Any]:
     texts = list(texts_of(gmsa, list(read_documents(options.prose)), options.segments))[: options.limit]
     if not texts:
         raise DataError(f"{options.prose} has no {options.segments} segments.")
-    partial = options.json and options.json.with_name(options.json.name + ".partial")
-    file = RecordFile(partial, settings | {"files": fingerprint(options.checkpoint, options.prose)})
+    file = RecordFile(partial_path(options.json), settings | {"files": fingerprint(options.checkpoint, options.prose)})
     measured = reporter("texts", True)
-    for number, text in enumerate(texts):
-        if number in file.records:
-            continue
-        if limit.is_up() and file.records:
-            break
-        file.add({number: _measure(gmsa, number, text, options.rates)})
+
+    def measure(numbers: Sequence[int]) -> list[dict[str, Any]]:
         measured(len(file.records), len(texts))
+        return [_measure(gmsa, number, texts[number], options.rates) for number in numbers]
+
+    work_through(([number] for number in range(len(texts)) if number not in file.records), measure, file, limit)
     records = [file.records[number] for number in sorted(file.records)]
     scores = mixed_rates_scores(records, options.rates, len(texts))
     report = {"settings": settings, "scores": scores, "seconds": round(time.monotonic() - started, 1), "records": records}
     if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        if scores["n"] == scores["of"]:
-            file.remove()
+        write_report(options.json, report, file)
     return report
 
 

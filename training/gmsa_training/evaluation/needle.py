@@ -8,7 +8,6 @@ An interrupted run with --json goes on when it is started again. --write writes 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from dataclasses import asdict
@@ -23,7 +22,7 @@ from gmsa_training.evaluation.needles import Haystack, Needle, make_needles, wri
 from gmsa_training.evaluation.plots import plot_needles
 from gmsa_training.evaluation.questions import evaluate_questions
 from gmsa_training.evaluation.reading import MODES
-from gmsa_training.evaluation.record_file import RecordFile
+from gmsa_training.evaluation.record_file import RecordFile, partial_path, write_report
 from gmsa_training.evaluation.runtimes import (
     add_model_options,
     check_model_options,
@@ -31,6 +30,7 @@ from gmsa_training.evaluation.runtimes import (
     load_runtime,
     model_settings,
 )
+from gmsa_training.evaluation.time_limit import TimeLimit
 from gmsa_training.export import ExportError
 
 LENGTHS = (4096, 8192, 16384, 32768)
@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--depths", type=int, default=DEPTHS, help="places from beginning to end (default 10)")
     parser.add_argument("--count", type=int, default=10, help="questions a length and depth (default 10)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds", type=float, help="begins no further questions after so many; the same command goes on")
+    parser.add_argument("--seconds", type=float, help="begins nothing further after so many, once the model is loaded; the same command goes on")
     parser.add_argument("--json", type=Path, help="writes settings, scores and one record a question")
     parser.add_argument("--plot", type=Path, help="writes a heat map, .svg or .png")
     parser.add_argument("--write", type=Path, help="writes the questions, JSON Lines")
@@ -64,6 +64,8 @@ def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     check_model_options(parser, options)
     if min(options.depths, options.count, options.rate, *options.lengths) < 1:
         parser.error("--depths, --count, --rate and --lengths must be at least 1.")
+    if options.seconds is not None and options.seconds <= 0:
+        parser.error("--seconds must be above 0.")
     if options.base and options.mode == "gmsa":
         parser.error("--base knows no soft tokens; choose another --mode.")
     if options.prompt == "chat" and options.mode == "gmsa":
@@ -94,7 +96,7 @@ def needle_scores(needles: list[Needle], records: list[dict[str, Any]], over_win
 
 def evaluate(gmsa: Gmsa, options: argparse.Namespace) -> dict[str, Any]:
     """The report: settings, scores, seconds and records. options: checked ones of `parser`."""
-    started = time.monotonic()
+    started, limit = time.monotonic(), TimeLimit(options.seconds)
     # A segment may end in a group that is not full.
     share = {"full": 1.0, "closed": 0.0}.get(options.mode, 1 / options.rate + 2 / gmsa.config.segment_length)
     fitting = [n for n in options.lengths if share * n + _PROMPT_POSITIONS <= gmsa.config.window]
@@ -117,8 +119,7 @@ def evaluate(gmsa: Gmsa, options: argparse.Namespace) -> dict[str, Any]:
         "count": options.count,
         "seed": options.seed,
     }
-    partial = options.json and options.json.with_name(options.json.name + ".partial")
-    file = RecordFile(partial, settings | {"files": fingerprint(options.model, options.checkpoint, options.prose)})
+    file = RecordFile(partial_path(options.json), settings | {"files": fingerprint(options.model, options.checkpoint, options.prose)})
     scores, records = evaluate_questions(
         gmsa,
         [one.question for one in needles],
@@ -127,15 +128,12 @@ def evaluate(gmsa: Gmsa, options: argparse.Namespace) -> dict[str, Any]:
         True,
         chat=options.prompt == "chat",
         file=file,
-        seconds=options.seconds,
+        limit=limit,
     )
     scores |= needle_scores(needles, records, over)
     report = {"settings": settings, "scores": scores, "seconds": round(time.monotonic() - started, 1), "records": records}
     if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        if scores["n"] == scores["of"]:
-            file.remove()
+        write_report(options.json, report, file)
     if options.plot:
         plot_needles(report, options.plot)
     return report

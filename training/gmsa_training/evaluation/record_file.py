@@ -41,3 +41,23 @@ class RecordFile:
         """The run is over and its report written."""
         if self.path:
             self.path.unlink(missing_ok=True)
+
+
+def write_report(path: Path, report: dict[str, Any], file: RecordFile) -> None:
+    """Writes a report, whole or not at all, and lets go of its records if they are all there (`n` of `of`)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+    if report["scores"]["n"] == report["scores"]["of"]:
+        file.remove()
+
+
+def partial_path(path: Path | None) -> Path | None:
+    """Where the records of a report are kept until it is complete."""
+    return path and path.with_name(path.name + ".partial")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Leaves the old file if writing fails."""
+    new = path.with_name(path.name + ".new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
