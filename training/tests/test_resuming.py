@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from export_models import tiny_tokenizer
 from recording_runtime import RecordingRuntime, question
@@ -10,8 +12,9 @@ from gmsa_training.data.qa_data import Document
 from gmsa_training.evaluation import questions
 from gmsa_training.evaluation.inference import Gmsa
 from gmsa_training.evaluation.questions import evaluate_questions
-from gmsa_training.evaluation.record_file import RecordFile
+from gmsa_training.evaluation.record_file import RecordFile, partial_path, write_report
 from gmsa_training.evaluation.restoration import evaluate_restoration
+from gmsa_training.evaluation.runtimes import identity_of
 from gmsa_training.evaluation.time_limit import TimeLimit
 
 QUESTIONS = [question(i, f"Text number {i // 2}.") for i in range(20)]
@@ -60,6 +63,35 @@ def test_a_line_cut_off_is_asked_again_and_another_run_starts_anew(tokenizer, tm
     file.add({7: {"id": "c"}})
     assert RecordFile(path, {"rate": 4}).records == {3: {"id": "a"}, 7: {"id": "c"}}
     assert RecordFile(path, {"rate": 8}).records == {}
+    # What a mistaken flag has replaced is still there.
+    path.with_name("partial.other").replace(path)
+    assert RecordFile(path, {"rate": 4}).records == {3: {"id": "a"}, 7: {"id": "c"}}
+
+
+def test_a_report_that_cannot_be_written_leaves_the_old_one_and_its_records(tmp_path):
+    path = tmp_path / "out.json"
+    file = RecordFile(partial_path(path), {})
+    file.add({0: {"id": "a"}})
+    report = {"scores": {"n": 1, "of": 1}}
+    write_report(path, {"scores": {"n": 1, "of": 2}}, file)
+    with pytest.raises(TypeError):
+        write_report(path, report | {"records": object()}, file)
+    assert json.loads(path.read_text())["scores"]["of"] == 2 and partial_path(path).is_file()
+    write_report(path, report, file)
+    assert [one.name for one in tmp_path.iterdir()] == ["out.json"]
+
+
+def test_a_run_goes_on_elsewhere_and_in_batches_of_another_size_but_not_with_other_files(tmp_path):
+    folders = [tmp_path / name for name in ("here", "there", "other")]
+    for folder in folders:
+        (folder / "model").mkdir(parents=True)
+        (folder / "model" / "weights").write_text("other" if folder.name == "other" else "same")
+        (folder / "data.jsonl").write_text("{}")
+    here, there, other = (
+        identity_of({"rate": 4, "batch_size": size}, folder / "model", None, folder / "data.jsonl")
+        for size, folder in zip((16, 1024, 16), folders)
+    )
+    assert here == there != other and here != identity_of({"rate": 8}, folders[0] / "model", folders[0] / "data.jsonl")
 
 
 class Clock:

@@ -32,7 +32,7 @@ from gmsa_training.evaluation.restoration import evaluate_restoration
 from gmsa_training.evaluation.runtimes import (
     add_model_options,
     check_model_options,
-    fingerprint,
+    identity_of,
     load_runtime,
     model_settings,
 )
@@ -131,13 +131,14 @@ def load_questions(options: argparse.Namespace, gmsa: Gmsa) -> list[EvaluationQu
     return questions
 
 
-def settings_of(options: argparse.Namespace, gmsa: Gmsa) -> dict[str, Any]:
+def settings_of(options: argparse.Namespace, default_rate: int | None = None) -> dict[str, Any]:
+    """What a report says of how it was measured. default_rate: the model's, where the options name none."""
     task = "restore" if options.restore else options.mode
     return model_settings(options) | {
         "data": options.data.name,
         "task": task,
         "prompt": options.prompt,
-        "rate": None if task in ("full", "closed") else options.rate or gmsa.config.default_rate,
+        "rate": None if task in ("full", "closed") else options.rate or default_rate,
         "limit": options.limit,
         "tokens": options.tokens if options.restore else None,
         "fill": options.fill,
@@ -148,10 +149,10 @@ def settings_of(options: argparse.Namespace, gmsa: Gmsa) -> dict[str, Any]:
 def evaluate(gmsa: Gmsa, options: argparse.Namespace) -> dict[str, Any]:
     """The report of one evaluation: settings, scores, seconds and records. options: checked ones of `parser`."""
     started, limit = time.monotonic(), TimeLimit(options.seconds)
-    settings = settings_of(options, gmsa)
+    settings = settings_of(options, gmsa.config.default_rate)
     rate = settings["rate"] or 1
-    files = fingerprint(options.model, options.checkpoint, options.data)
-    file = RecordFile(partial_path(options.json), settings | {"files": files})
+    identity = identity_of(settings, options.model, options.checkpoint, options.data)
+    file = RecordFile(partial_path(options.json), identity)
     if options.restore:
         documents = list(read_documents(options.data))
         scores, records = evaluate_restoration(

@@ -30,7 +30,7 @@ from gmsa_training.evaluation.restoration_loss import restoration_losses
 from gmsa_training.evaluation.runtimes import (
     add_model_options,
     check_model_options,
-    fingerprint,
+    identity_of,
     load_runtime,
     model_settings,
 )
@@ -182,7 +182,7 @@ def evaluate(gmsa: Gmsa, options: argparse.Namespace) -> dict[str, Any]:
     texts = list(texts_of(gmsa, list(read_documents(options.prose)), options.segments))[: options.limit]
     if not texts:
         raise DataError(f"{options.prose} has no {options.segments} segments.")
-    file = RecordFile(partial_path(options.json), settings | {"files": fingerprint(options.checkpoint, options.prose)})
+    file = RecordFile(partial_path(options.json), identity_of(settings, options.checkpoint, options.prose))
     measured = reporter("texts", True)
 
     def measure(numbers: Sequence[int]) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ from gmsa_training.evaluation.record_file import RecordFile, partial_path, write
 from gmsa_training.evaluation.runtimes import (
     add_model_options,
     check_model_options,
-    fingerprint,
+    identity_of,
     load_runtime,
     model_settings,
 )
@@ -94,6 +94,21 @@ def needle_scores(needles: list[Needle], records: list[dict[str, Any]], over_win
     return {"lengths": lengths, "over_window": over_window}
 
 
+def settings_of(options: argparse.Namespace) -> dict[str, Any]:
+    """What a report says of how it was measured."""
+    return model_settings(options) | {
+        "data": options.prose.name,
+        "task": options.mode,
+        "kind": "needle",
+        "prompt": options.prompt,
+        "rate": None if options.mode in ("full", "closed") else options.rate,
+        "lengths": options.lengths,
+        "depths": options.depths,
+        "count": options.count,
+        "seed": options.seed,
+    }
+
+
 def evaluate(gmsa: Gmsa, options: argparse.Namespace) -> dict[str, Any]:
     """The report: settings, scores, seconds and records. options: checked ones of `parser`."""
     started, limit = time.monotonic(), TimeLimit(options.seconds)
@@ -108,18 +123,9 @@ def evaluate(gmsa: Gmsa, options: argparse.Namespace) -> dict[str, Any]:
     needles = make_needles(haystack, fitting, depths, options.count, options.seed)
     if options.write:
         write_needles(needles, options.write)
-    settings = model_settings(options) | {
-        "data": options.prose.name,
-        "task": options.mode,
-        "kind": "needle",
-        "prompt": options.prompt,
-        "rate": None if options.mode in ("full", "closed") else options.rate,
-        "lengths": options.lengths,
-        "depths": options.depths,
-        "count": options.count,
-        "seed": options.seed,
-    }
-    file = RecordFile(partial_path(options.json), settings | {"files": fingerprint(options.model, options.checkpoint, options.prose)})
+    settings = settings_of(options)
+    identity = identity_of(settings, options.model, options.checkpoint, options.prose)
+    file = RecordFile(partial_path(options.json), identity)
     scores, records = evaluate_questions(
         gmsa,
         [one.question for one in needles],

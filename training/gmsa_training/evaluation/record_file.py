@@ -8,7 +8,7 @@ from typing import Any
 
 
 class RecordFile:
-    """JSON Lines: the identity of the run, then [number, record] a line. Records of another identity are dropped."""
+    """JSON Lines: the identity of the run, then [number, record] a line. Records of another identity are set aside."""
 
     def __init__(self, path: Path | None, identity: dict[str, Any]) -> None:
         """path: None keeps the records in memory alone."""
@@ -25,17 +25,16 @@ class RecordFile:
                 except ValueError:  # the line that was being written
                     break
                 self.records[number] = record
+        elif len(lines) > 1:
+            path.replace(path.with_name(path.name + ".other"))
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._write([head, *(json.dumps(item) for item in self.records.items())], "w")
-
-    def _write(self, lines: list[str], mode: str) -> None:
-        with open(self.path, mode, encoding="utf-8") as file:
-            file.write("".join(f"{line}\n" for line in lines))
+        write_whole(path, "".join(f"{line}\n" for line in [head, *map(json.dumps, self.records.items())]))
 
     def add(self, records: dict[int, dict[str, Any]]) -> None:
         self.records |= records
         if self.path:
-            self._write([json.dumps(item) for item in records.items()], "a")
+            with open(self.path, "a", encoding="utf-8") as file:
+                file.write("".join(f"{json.dumps(item)}\n" for item in records.items()))
 
     def remove(self) -> None:
         """The run is over and its report written."""
