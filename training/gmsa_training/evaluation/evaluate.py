@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from gmsa_training.data.jsonl import DataError
-from gmsa_training.data.qa_data import EvaluationQuestion, read_documents, read_questions
-from gmsa_training.evaluation.filling import fill_contexts
+from gmsa_training.data.qa_data import read_documents
 from gmsa_training.evaluation.inference import Gmsa, InferenceError
 from gmsa_training.evaluation.metrics import Mean
+from gmsa_training.evaluation.question_files import QuestionFiles
 from gmsa_training.evaluation.questions import evaluate_questions
 from gmsa_training.evaluation.reading import MODES
 from gmsa_training.evaluation.record_file import RecordFile, partial_path, write_report
@@ -37,7 +37,6 @@ from gmsa_training.evaluation.runtimes import (
     model_settings,
 )
 from gmsa_training.evaluation.time_limit import TimeLimit
-from gmsa_training.evaluation.unanswerable import make_unanswerable
 from gmsa_training.export import ExportError
 
 _LABELS = {
@@ -119,18 +118,6 @@ def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
         parser.error("--prompt chat is for a context's own tokens; soft tokens are read through the model's template.")
 
 
-def load_questions(options: argparse.Namespace, gmsa: Gmsa) -> list[EvaluationQuestion]:
-    if not options.unanswerable and not options.fill:
-        return read_questions(options.data, options.limit)
-    everything = read_questions(options.data)
-    questions = everything[: options.limit]
-    if options.unanswerable:
-        questions = make_unanswerable(questions, everything)
-    if options.fill:
-        questions = fill_contexts(questions, everything, options.fill, gmsa.encode)
-    return questions
-
-
 def settings_of(options: argparse.Namespace, default_rate: int | None = None) -> dict[str, Any]:
     """What a report says of how it was measured. default_rate: the model's, where the options name none."""
     task = "restore" if options.restore else options.mode
@@ -146,7 +133,7 @@ def settings_of(options: argparse.Namespace, default_rate: int | None = None) ->
     }
 
 
-def evaluate(gmsa: Gmsa, options: argparse.Namespace) -> dict[str, Any]:
+def evaluate(gmsa: Gmsa, options: argparse.Namespace, questions: QuestionFiles | None = None) -> dict[str, Any]:
     """The report of one evaluation: settings, scores, seconds and records. options: checked ones of `parser`."""
     started, limit = time.monotonic(), TimeLimit(options.seconds)
     settings = settings_of(options, gmsa.config.default_rate)
@@ -161,7 +148,7 @@ def evaluate(gmsa: Gmsa, options: argparse.Namespace) -> dict[str, Any]:
     else:
         scores, records = evaluate_questions(
             gmsa,
-            load_questions(options, gmsa),
+            (questions or QuestionFiles()).questions(gmsa, options.data, options.limit, options.unanswerable, options.fill),
             options.mode,
             rate,
             True,
