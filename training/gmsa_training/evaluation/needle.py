@@ -19,6 +19,7 @@ from gmsa_training.data.qa_data import read_documents
 from gmsa_training.evaluation.inference import Gmsa, InferenceError
 from gmsa_training.evaluation.metrics import mean_with_interval
 from gmsa_training.evaluation.needles import Haystack, Needle, make_needles, write_needles
+from gmsa_training.evaluation.plan import PROMPT_POSITIONS
 from gmsa_training.evaluation.plots import plot_needles
 from gmsa_training.evaluation.questions import evaluate_questions
 from gmsa_training.evaluation.reading import MODES
@@ -35,7 +36,6 @@ from gmsa_training.export import ExportError
 
 LENGTHS = (4096, 8192, 16384, 32768)
 DEPTHS = 10
-_PROMPT_POSITIONS = 128  # prefix, question and answer
 
 
 def parser() -> argparse.ArgumentParser:
@@ -114,7 +114,7 @@ def evaluate(gmsa: Gmsa, options: argparse.Namespace) -> dict[str, Any]:
     started, limit = time.monotonic(), TimeLimit(options.seconds)
     # A segment may end in a group that is not full.
     share = {"full": 1.0, "closed": 0.0}.get(options.mode, 1 / options.rate + 2 / gmsa.config.segment_length)
-    fitting = [n for n in options.lengths if share * n + _PROMPT_POSITIONS <= gmsa.config.window]
+    fitting = [n for n in options.lengths if share * n + PROMPT_POSITIONS <= gmsa.config.window]
     over = [n for n in options.lengths if n not in fitting]
     if not fitting:
         raise InferenceError(f"No context of {min(over)} tokens fits into the window of {gmsa.config.window}.")
