@@ -100,8 +100,9 @@ def test_missing_files_and_models_are_told_all_at_once_before_anything_is_measur
     assert "no data file" in found.err and "nq_oracle" in found.err and "--tcp" in found.err and "bm25s" in found.err
     assert "nothing was measured" in found.err
     assert not list(tmp_path.iterdir())
-    with pytest.raises(SystemExit):
-        suite.main([*command, "--only", "nothing"])
+    for wrong in (["--only", "nothing"], ["--seconds", "0"], ["--seconds-per-row", "-1"], ["--limit", "0"]):
+        with pytest.raises(SystemExit):
+            suite.main([*command, *wrong])
 
 
 @pytest.mark.parametrize("error", [KeyError("wrong"), OSError("disk"), RuntimeError("device")])

@@ -97,7 +97,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--fill", type=int, help="fills contexts up to so many tokens with passages of other rows")
     parser.add_argument("--restore", action="store_true", help="measures restoration instead of answers")
     parser.add_argument("--tokens", type=int, default=512, help="tokens of a restored window (default 512)")
-    parser.add_argument("--seconds", type=float, help="begins nothing further after so many, once the model is loaded; the same command goes on")
+    parser.add_argument(
+        "--seconds", type=float, help="begins nothing further after so many, once the model is loaded; the same command goes on"
+    )
     parser.add_argument("--json", type=Path, help="writes settings, scores and one record a question")
     return parser
 

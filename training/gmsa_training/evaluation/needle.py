@@ -53,7 +53,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--depths", type=int, default=DEPTHS, help="places from beginning to end (default 10)")
     parser.add_argument("--count", type=int, default=10, help="questions a length and depth (default 10)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds", type=float, help="begins nothing further after so many, once the model is loaded; the same command goes on")
+    parser.add_argument(
+        "--seconds", type=float, help="begins nothing further after so many, once the model is loaded; the same command goes on"
+    )
     parser.add_argument("--json", type=Path, help="writes settings, scores and one record a question")
     parser.add_argument("--plot", type=Path, help="writes a heat map, .svg or .png")
     parser.add_argument("--write", type=Path, help="writes the questions, JSON Lines")

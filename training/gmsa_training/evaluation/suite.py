@@ -159,7 +159,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, help="nothing further is begun after so many, over all rows")
     parser.add_argument("--limit", type=int, help="the first so many questions of each file, and few needles, for a trial")
     parser.add_argument("--only", nargs="+", help="rows by name, with * and ?")
-    parser.add_argument("--list", action="store_true", help="prints the rows in their order, what is done, and each one's share of the cost; measures nothing")
+    parser.add_argument(
+        "--list", action="store_true", help="prints the rows in their order, what is done, and the cost; measures nothing"
+    )
     return parser
 
 
@@ -167,6 +169,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     options.batch_size = options.batch_size or BATCH_SIZES[options.device]
+    for name in ("seconds_per_row", "seconds", "limit"):
+        if (value := getattr(options, name)) is not None and value <= 0:
+            parser.error(f"--{name.replace('_', '-')} must be above 0.")
     suite = Suite(options)
     rows = suite.rows()
     if not rows:
@@ -215,7 +220,8 @@ def print_list(suite: Suite, rows: list[Row]) -> None:
         if row.purpose != purpose:
             purpose = row.purpose
             print(f"{purpose}:")
-        print(f"  {'done' if suite.is_done(row) else 'open'}  {100 * row.cost / total:5.2f} %  {100 * spent / total:6.2f} %  {row.name}")
+        state = "done" if suite.is_done(row) else "open"
+        print(f"  {state}  {100 * row.cost / total:5.2f} %  {100 * spent / total:6.2f} %  {row.name}")
 
 
 if __name__ == "__main__":
