@@ -13,6 +13,7 @@ _COMMANDS = {
     "export": "gmsa_training.export.__main__",
     "evaluate": "gmsa_training.evaluation.evaluate",
     "needle": "gmsa_training.evaluation.needle",
+    "mixed_rates": "gmsa_training.evaluation.mixed_rates",
     "suite": "gmsa_training.evaluation.suite",
     "report": "gmsa_training.evaluation.report",
     "agreement": "gmsa_training.evaluation.agreement",

@@ -17,7 +17,7 @@ from gmsa_training.evaluation.agreement import main as agreement_main
 from gmsa_training.evaluation.evaluate import main
 from gmsa_training.evaluation.inference import Gmsa
 from gmsa_training.evaluation.questions import evaluate_questions
-from gmsa_training.evaluation.restoration import evaluate_restoration, windows
+from gmsa_training.evaluation.restoration import evaluate_restoration, window_segments, windows
 from gmsa_training.export import export_model
 from gmsa_training.model.checkpoint import save_packed
 
@@ -57,7 +57,8 @@ def test_a_restored_window_is_exactly_so_many_tokens_of_each_document_that_is_lo
     runtime = RecordingRuntime(tokenizer)
     gmsa = Gmsa(runtime, 8)
     documents = [Document("Too short.", "a"), Document("The red house stands by the river. " * 9, "b")]
-    ((document, segments),) = windows(gmsa, documents, 48, None)
+    ((document, ids),) = windows(gmsa, documents, 48, None)
+    segments = window_segments(gmsa, ids)
     assert document.source == "b" and [len(ids) for ids in segments] == [48]
     scores, records = evaluate_restoration(gmsa, documents, 48, 2)
     assert scores["n"] == 1 and runtime.compressed == segments
@@ -68,7 +69,9 @@ def test_a_restored_window_is_exactly_so_many_tokens_of_each_document_that_is_lo
 
 def test_a_window_over_the_segment_length_is_restored_segment_by_segment(tokenizer):
     runtime = RecordingRuntime(tokenizer, segment_length=32)
-    ((_, segments),) = windows(Gmsa(runtime, 8), [Document("The red house stands by the river. " * 9, "")], 80, None)
+    gmsa = Gmsa(runtime, 8)
+    ((_, ids),) = windows(gmsa, [Document("The red house stands by the river. " * 9, "")], 80, None)
+    segments = window_segments(gmsa, ids)
     assert len(segments) > 2 and all(len(ids) <= 32 for ids in segments)
     assert tokenizer.decode([token for ids in segments for token in ids]) == tokenizer.decode(
         tokenizer.backend_tokenizer.encode("The red house stands by the river. " * 9).ids[:80]
@@ -201,11 +204,27 @@ def test_a_command_out_of_time_goes_on_when_started_again(folders, capsys):
     rows = [{"text": f"Text {i}.", "qas": [{"id": f"s{i}", "question": "What?", "answers": ["x"]}]} for i in range(6)]
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert main([*common, "--data", str(data), "--seconds", "1e-9"]) == 0
-    assert json.loads(out.read_text())["scores"]["n"] == 4
-    assert "4 of 6 questions" in capsys.readouterr().out
+    assert json.loads(out.read_text())["scores"]["n"] == 2
+    assert "2 of 6 questions" in capsys.readouterr().out
     assert main([*common, "--data", str(data)]) == 0
     assert [one["id"] for one in json.loads(out.read_text())["records"]] == [f"s{i}" for i in range(6)]
     assert not out.with_name("slow.json.partial").exists()
+
+
+def test_a_restoration_out_of_time_goes_on_when_started_again(folders, capsys):
+    out, whole = folders / "restored.json", folders / "whole.json"
+    data = folders / "much-prose.jsonl"
+    data.write_text("".join(json.dumps({"text": f"Chapter {i}. " + "The red house stands. " * 9}) + "\n" for i in range(5)))
+    common = ["--model", str(folders / "model"), "--dtype", "fp32", "--batch-size", "1", "--data", str(data)]
+    common += ["--restore", "--tokens", "40", "--json"]
+    assert main([*common, str(out), "--seconds", "1e-9"]) == 0
+    assert json.loads(out.read_text())["scores"]["n"] == 1
+    assert "1 of 5 documents" in capsys.readouterr().out
+    assert main([*common, str(out)]) == 0
+    assert main([*common, str(whole)]) == 0
+    found, expected = (json.loads(path.read_text()) for path in (out, whole))
+    assert found["records"] == expected["records"] and found["scores"] == expected["scores"]
+    assert not out.with_name("restored.json.partial").exists()
 
 
 def test_errors_are_told_in_words(folders, capsys):
@@ -223,6 +242,7 @@ def test_errors_are_told_in_words(folders, capsys):
         ["--seconds", "0"],
         ["--prompt", "chat"],
         ["--restore", "--unanswerable"],
+        ["--restore", "--mode", "full"],
     ):
         with pytest.raises(SystemExit):
             main([*base, *wrong])

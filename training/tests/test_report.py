@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from gmsa_training.data.jsonl import DataError
+from gmsa_training.evaluation import mixed_rates
 from gmsa_training.evaluation.metrics import ratio_with_interval
 from gmsa_training.evaluation.report import BEGIN, END, draw, main, write_page
-from gmsa_training.evaluation.results import collect, ratios
+from gmsa_training.evaluation.results import collect, command_of, ratios
 from gmsa_training.evaluation.tables import card_results, percent, question_tables
 
 MEAN = {"value": 0.5, "low": 0.4, "high": 0.6}
@@ -56,6 +57,17 @@ def test_a_row_without_a_result_says_so_and_a_sample_tells_its_size():
     assert question_tables({}) == ["Not measured yet (98 rows).", ""]
     assert "### hotpotqa" in lines and not any("nan" in line for line in lines)
     assert card_results({}) == []
+
+
+def test_the_command_of_a_measurement_of_mixed_rates_is_one_that_it_takes():
+    settings = {"source": "checkpoint", "weights": "../models/NAME", "data": "prose.heldout.jsonl.gz", "kind": "mixed_rates"}
+    settings |= {"task": "mixed_rates", "rates": [8, 4], "segments": 8, "limit": None, "device": "cpu", "dtype": "fp32"}
+    command = command_of(settings).split()
+    assert command[:4] == ["python", "-m", "gmsa_training", "mixed_rates"]
+    parser = mixed_rates.parser()
+    options = parser.parse_args(command[4:])
+    mixed_rates.check(parser, options)
+    assert (options.rates, options.segments, options.dtype) == ([8, 4], 8, "fp32")
 
 
 def test_the_rest_of_a_page_stays_and_a_page_without_the_marks_is_refused(tmp_path):

@@ -15,29 +15,28 @@ An interrupted run with --json goes on when it is started again."""
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from gmsa_training.data.jsonl import DataError
-from gmsa_training.data.qa_data import EvaluationQuestion, read_documents, read_questions
-from gmsa_training.evaluation.filling import fill_contexts
+from gmsa_training.data.qa_data import read_documents
 from gmsa_training.evaluation.inference import Gmsa, InferenceError
 from gmsa_training.evaluation.metrics import Mean
+from gmsa_training.evaluation.question_files import QuestionFiles
 from gmsa_training.evaluation.questions import evaluate_questions
 from gmsa_training.evaluation.reading import MODES
-from gmsa_training.evaluation.record_file import RecordFile
+from gmsa_training.evaluation.record_file import RecordFile, partial_path, write_report
 from gmsa_training.evaluation.restoration import evaluate_restoration
 from gmsa_training.evaluation.runtimes import (
     add_model_options,
     check_model_options,
-    fingerprint,
+    identity_of,
     load_runtime,
     model_settings,
 )
-from gmsa_training.evaluation.unanswerable import make_unanswerable
+from gmsa_training.evaluation.time_limit import TimeLimit
 from gmsa_training.export import ExportError
 
 _LABELS = {
@@ -66,7 +65,8 @@ def _lines(scores: dict[str, Any], unanswerable: bool) -> list[str]:
         before, after = scores["mean_tokens"], scores["mean_read"]
         lines.append(f"{'context tokens -> read':<24}{before:.0f} -> {after:.0f} (mean)")
     if scores["n"] < scores.get("of", 0):
-        lines.append(f"The time sufficed for {scores['n']} of {scores['of']} questions, a random sample of the contexts.")
+        what = "documents, a random sample" if "token_bleu" in scores else "questions, a random sample of the contexts"
+        lines.append(f"The time sufficed for {scores['n']} of {scores['of']} {what}.")
     return lines
 
 
@@ -97,7 +97,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--fill", type=int, help="fills contexts up to so many tokens with passages of other rows")
     parser.add_argument("--restore", action="store_true", help="measures restoration instead of answers")
     parser.add_argument("--tokens", type=int, default=512, help="tokens of a restored window (default 512)")
-    parser.add_argument("--seconds", type=float, help="begins no further questions after so many; the same command goes on")
+    parser.add_argument(
+        "--seconds", type=float, help="begins nothing further after so many, once the model is loaded; the same command goes on"
+    )
     parser.add_argument("--json", type=Path, help="writes settings, scores and one record a question")
     return parser
 
@@ -108,8 +110,8 @@ def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
         value = getattr(options, name)
         if value is not None and (value <= 0 if name == "seconds" else value < 1):
             parser.error(f"--{name.replace('_', '-')} must be {'above 0' if name == 'seconds' else 'at least 1'}.")
-    if options.restore and (options.unanswerable or options.fill or options.seconds):
-        parser.error("--unanswerable, --fill and --seconds are for questions, not for --restore.")
+    if options.restore and (options.unanswerable or options.fill or options.mode != "gmsa"):
+        parser.error("--unanswerable, --fill and --mode are for questions, not for --restore.")
     if options.base and (options.restore or options.mode == "gmsa"):
         parser.error("--base knows no soft tokens; choose another --mode: full, closed, truncated or bm25.")
     if options.base and options.mode in ("truncated", "bm25") and options.rate is None:
@@ -118,25 +120,14 @@ def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
         parser.error("--prompt chat is for a context's own tokens; soft tokens are read through the model's template.")
 
 
-def load_questions(options: argparse.Namespace, gmsa: Gmsa) -> list[EvaluationQuestion]:
-    if not options.unanswerable and not options.fill:
-        return read_questions(options.data, options.limit)
-    everything = read_questions(options.data)
-    questions = everything[: options.limit]
-    if options.unanswerable:
-        questions = make_unanswerable(questions, everything)
-    if options.fill:
-        questions = fill_contexts(questions, everything, options.fill, gmsa.encode)
-    return questions
-
-
-def settings_of(options: argparse.Namespace, gmsa: Gmsa) -> dict[str, Any]:
+def settings_of(options: argparse.Namespace, default_rate: int | None = None) -> dict[str, Any]:
+    """What a report says of how it was measured. default_rate: the model's, where the options name none."""
     task = "restore" if options.restore else options.mode
     return model_settings(options) | {
         "data": options.data.name,
         "task": task,
         "prompt": options.prompt,
-        "rate": None if task in ("full", "closed") else options.rate or gmsa.config.default_rate,
+        "rate": None if task in ("full", "closed") else options.rate or default_rate,
         "limit": options.limit,
         "tokens": options.tokens if options.restore else None,
         "fill": options.fill,
@@ -144,36 +135,33 @@ def settings_of(options: argparse.Namespace, gmsa: Gmsa) -> dict[str, Any]:
     }
 
 
-def evaluate(gmsa: Gmsa, options: argparse.Namespace) -> dict[str, Any]:
+def evaluate(gmsa: Gmsa, options: argparse.Namespace, questions: QuestionFiles | None = None) -> dict[str, Any]:
     """The report of one evaluation: settings, scores, seconds and records. options: checked ones of `parser`."""
-    started = time.monotonic()
-    settings = settings_of(options, gmsa)
+    started, limit = time.monotonic(), TimeLimit(options.seconds)
+    settings = settings_of(options, gmsa.config.default_rate)
     rate = settings["rate"] or 1
+    identity = identity_of(settings, options.model, options.checkpoint, options.data)
+    file = RecordFile(partial_path(options.json), identity)
     if options.restore:
         documents = list(read_documents(options.data))
-        scores, records = evaluate_restoration(gmsa, documents, options.tokens, rate, options.limit, True)
+        scores, records = evaluate_restoration(
+            gmsa, documents, options.tokens, rate, options.limit, True, file=file, time_limit=limit
+        )
     else:
-        questions = load_questions(options, gmsa)
-        files = fingerprint(options.model, options.checkpoint, options.data)
-        partial = options.json and options.json.with_name(options.json.name + ".partial")
-        file = RecordFile(partial, settings | {"files": files})
         scores, records = evaluate_questions(
             gmsa,
-            questions,
+            (questions or QuestionFiles()).questions(gmsa, options.data, options.limit, options.unanswerable, options.fill),
             options.mode,
             rate,
             True,
             chat=options.prompt == "chat",
             unanswerable=options.unanswerable,
             file=file,
-            seconds=options.seconds,
+            limit=limit,
         )
     report = {"settings": settings, "scores": scores, "seconds": round(time.monotonic() - started, 1), "records": records}
     if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        if not options.restore and scores["n"] == scores["of"]:
-            file.remove()
+        write_report(options.json, report, file)
     return report
 
 

@@ -98,14 +98,18 @@ class Gmsa:
     def segments(self, text: str) -> list[Segment]:
         return cut_segments(text, self.encode, self.config.segment_length)
 
-    def compress(
-        self, segments: list[list[int]], rate: int, on_progress: Callable[[int, int], None] | None = None
-    ) -> list[Any]:
-        """Soft tokens of each segment."""
+    def check_rate(self, rate: int) -> None:
+        """Raises InferenceError unless the model compresses at a rate."""
         if self.config.method == "full":
             raise InferenceError("The model reads the context's own tokens and compresses nothing; use --mode full.")
         if rate not in self.config.rates:
             raise InferenceError(f"The model was not trained for rate {rate}; its rates are {self.config.rates}.")
+
+    def compress(
+        self, segments: list[list[int]], rate: int, on_progress: Callable[[int, int], None] | None = None
+    ) -> list[Any]:
+        """Soft tokens of each segment."""
+        self.check_rate(rate)
         found: list[Any] = [None] * len(segments)
         done = 0
         for batch in batches_by_length([len(ids) for ids in segments], self.batch_size, self.runtime.max_positions):
@@ -140,6 +144,10 @@ class Gmsa:
         head, _, tail = prompt.partition(place) if context_ids is not None else ("", "", prompt)
         before, after = self.encode([head, tail])
         return DecoderInput([*before, *(context_ids or ())], [], after, max_new_tokens)
+
+    def rows_of(self, positions: int) -> int:
+        """Sequences of so many positions that make a full batch."""
+        return max(1, min(self.batch_size, self.runtime.max_positions // positions))
 
     def restore_input(self, soft_tokens: Any, tokens: int) -> DecoderInput:
         """Restores one segment that had so many tokens."""

@@ -8,7 +8,6 @@ An interrupted run with --json goes on when it is started again. --write writes 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from dataclasses import asdict
@@ -20,22 +19,23 @@ from gmsa_training.data.qa_data import read_documents
 from gmsa_training.evaluation.inference import Gmsa, InferenceError
 from gmsa_training.evaluation.metrics import mean_with_interval
 from gmsa_training.evaluation.needles import Haystack, Needle, make_needles, write_needles
+from gmsa_training.evaluation.plan import PROMPT_POSITIONS
 from gmsa_training.evaluation.plots import plot_needles
 from gmsa_training.evaluation.questions import evaluate_questions
 from gmsa_training.evaluation.reading import MODES
-from gmsa_training.evaluation.record_file import RecordFile
+from gmsa_training.evaluation.record_file import RecordFile, partial_path, write_report
 from gmsa_training.evaluation.runtimes import (
     add_model_options,
     check_model_options,
-    fingerprint,
+    identity_of,
     load_runtime,
     model_settings,
 )
+from gmsa_training.evaluation.time_limit import TimeLimit
 from gmsa_training.export import ExportError
 
 LENGTHS = (4096, 8192, 16384, 32768)
 DEPTHS = 10
-_PROMPT_POSITIONS = 128  # prefix, question and answer
 
 
 def parser() -> argparse.ArgumentParser:
@@ -53,7 +53,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--depths", type=int, default=DEPTHS, help="places from beginning to end (default 10)")
     parser.add_argument("--count", type=int, default=10, help="questions a length and depth (default 10)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds", type=float, help="begins no further questions after so many; the same command goes on")
+    parser.add_argument(
+        "--seconds", type=float, help="begins nothing further after so many, once the model is loaded; the same command goes on"
+    )
     parser.add_argument("--json", type=Path, help="writes settings, scores and one record a question")
     parser.add_argument("--plot", type=Path, help="writes a heat map, .svg or .png")
     parser.add_argument("--write", type=Path, help="writes the questions, JSON Lines")
@@ -64,6 +66,8 @@ def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     check_model_options(parser, options)
     if min(options.depths, options.count, options.rate, *options.lengths) < 1:
         parser.error("--depths, --count, --rate and --lengths must be at least 1.")
+    if options.seconds is not None and options.seconds <= 0:
+        parser.error("--seconds must be above 0.")
     if options.base and options.mode == "gmsa":
         parser.error("--base knows no soft tokens; choose another --mode.")
     if options.prompt == "chat" and options.mode == "gmsa":
@@ -92,21 +96,9 @@ def needle_scores(needles: list[Needle], records: list[dict[str, Any]], over_win
     return {"lengths": lengths, "over_window": over_window}
 
 
-def evaluate(gmsa: Gmsa, options: argparse.Namespace) -> dict[str, Any]:
-    """The report: settings, scores, seconds and records. options: checked ones of `parser`."""
-    started = time.monotonic()
-    # A segment may end in a group that is not full.
-    share = {"full": 1.0, "closed": 0.0}.get(options.mode, 1 / options.rate + 2 / gmsa.config.segment_length)
-    fitting = [n for n in options.lengths if share * n + _PROMPT_POSITIONS <= gmsa.config.window]
-    over = [n for n in options.lengths if n not in fitting]
-    if not fitting:
-        raise InferenceError(f"No context of {min(over)} tokens fits into the window of {gmsa.config.window}.")
-    haystack = Haystack([one.text for one in read_documents(options.prose)], gmsa.encode)
-    depths = [i / max(1, options.depths - 1) for i in range(options.depths)]
-    needles = make_needles(haystack, fitting, depths, options.count, options.seed)
-    if options.write:
-        write_needles(needles, options.write)
-    settings = model_settings(options) | {
+def settings_of(options: argparse.Namespace) -> dict[str, Any]:
+    """What a report says of how it was measured."""
+    return model_settings(options) | {
         "data": options.prose.name,
         "task": options.mode,
         "kind": "needle",
@@ -117,8 +109,25 @@ def evaluate(gmsa: Gmsa, options: argparse.Namespace) -> dict[str, Any]:
         "count": options.count,
         "seed": options.seed,
     }
-    partial = options.json and options.json.with_name(options.json.name + ".partial")
-    file = RecordFile(partial, settings | {"files": fingerprint(options.model, options.checkpoint, options.prose)})
+
+
+def evaluate(gmsa: Gmsa, options: argparse.Namespace) -> dict[str, Any]:
+    """The report: settings, scores, seconds and records. options: checked ones of `parser`."""
+    started, limit = time.monotonic(), TimeLimit(options.seconds)
+    # A segment may end in a group that is not full.
+    share = {"full": 1.0, "closed": 0.0}.get(options.mode, 1 / options.rate + 2 / gmsa.config.segment_length)
+    fitting = [n for n in options.lengths if share * n + PROMPT_POSITIONS <= gmsa.config.window]
+    over = [n for n in options.lengths if n not in fitting]
+    if not fitting:
+        raise InferenceError(f"No context of {min(over)} tokens fits into the window of {gmsa.config.window}.")
+    haystack = Haystack([one.text for one in read_documents(options.prose)], gmsa.encode)
+    depths = [i / max(1, options.depths - 1) for i in range(options.depths)]
+    needles = make_needles(haystack, fitting, depths, options.count, options.seed)
+    if options.write:
+        write_needles(needles, options.write)
+    settings = settings_of(options)
+    identity = identity_of(settings, options.model, options.checkpoint, options.prose)
+    file = RecordFile(partial_path(options.json), identity)
     scores, records = evaluate_questions(
         gmsa,
         [one.question for one in needles],
@@ -127,15 +136,12 @@ def evaluate(gmsa: Gmsa, options: argparse.Namespace) -> dict[str, Any]:
         True,
         chat=options.prompt == "chat",
         file=file,
-        seconds=options.seconds,
+        limit=limit,
     )
     scores |= needle_scores(needles, records, over)
     report = {"settings": settings, "scores": scores, "seconds": round(time.monotonic() - started, 1), "records": records}
     if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        if scores["n"] == scores["of"]:
-            file.remove()
+        write_report(options.json, report, file)
     if options.plot:
         plot_needles(report, options.plot)
     return report

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
-# File -> questions and mean tokens of a context, which give the order: the quickest rows first.
+# File -> questions and mean tokens of a context, which give the cost of a row.
 SETS = {
     "squad.dev.jsonl.gz": (10570, 165),
     "squadshifts_new_wiki.test.jsonl.gz": (4000, 170),
@@ -34,16 +35,43 @@ LONG_LENGTHS = (4096, 8192, 16384, 32768)
 LONG_LIMIT = 300
 RATES = (2, 4, 8)
 _WINDOW = 8192
+PROMPT_POSITIONS = 128  # that a prompt, an answer and the ends of segments take beside a filled context
 _COMPARED_RATES = (4, 8)
 # Models: what is trained, the original prompt fine-tuned, compression tokens, and the base model as it is.
 GMSA, FULL, TCP, BASE = "gmsa", "full", "tcp", "base"
 SECTIONS = ("questions", "restoration", "unanswerable", "needle", "long")
 
 
+# What is measured first, and why, so that a run that is cut off has what a verdict needs. Rows of one line, and then all
+# others, come in the order of their cost.
+PRIORITIES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (
+        "whether soft tokens answer as the text does",
+        ("questions--squad--GMSA-[48]x", "questions--squad--fine-tuned-full-prompt"),
+    ),
+    (
+        "whether they do among many passages, and in a set of another kind",
+        (
+            "questions--squad_10doc--GMSA-4x",
+            "questions--squad_10doc--fine-tuned-full-prompt",
+            "questions--nq_oracle--GMSA-4x",
+            "questions--nq_oracle--fine-tuned-full-prompt",
+        ),
+    ),
+    (
+        "whether a text without the answer is told from one with it",
+        ("unanswerable--*--GMSA-4x", "questions--nq_10doc--GMSA-4x"),
+    ),
+    ("how much of the text is left", ("restoration--512--GMSA-[48]x",)),
+    ("whether a fact is found in a long text", ("needle--needle--GMSA-8x",)),
+)
+_OTHERS = "everything else"
+
+
 @dataclass(frozen=True)
 class Row:
     """One evaluation. label: what reads the context; arguments: of `command`, without model and device.
-    cost: tokens that are read or written, roughly."""
+    cost: tokens that the decoder reads or writes, roughly."""
 
     section: str
     group: str
@@ -58,6 +86,27 @@ class Row:
     def name(self) -> str:
         label = self.label.replace(", ", "-").replace(" ", "-")
         return f"{self.section}--{self.group}--{label}"
+
+    @property
+    def priority(self) -> int:
+        """The place among PRIORITIES, or behind them."""
+        fitting = (i for i, (_, names) in enumerate(PRIORITIES) if any(fnmatchcase(self.name, one) for one in names))
+        return next(fitting, len(PRIORITIES))
+
+    @property
+    def purpose(self) -> str:
+        return [*(reason for reason, _ in PRIORITIES), _OTHERS][self.priority]
+
+
+def in_order(rows: Iterable[Row]) -> list[Row]:
+    """What matters most first, then the quickest."""
+    return sorted(rows, key=lambda row: (row.priority, row.cost))
+
+
+def _cost(count: int, read: float, handled: float = 0) -> float:
+    """count: questions. read: of a context by the decoder. handled: tokens of a context that are encoded, in about a
+    quarter of the decoder's layers, or searched."""
+    return count * (read + handled / 4 + 40)  # prompt and answer
 
 
 def short(data: str) -> str:
@@ -85,7 +134,7 @@ def _question_rows(rates: tuple[int, ...]) -> list[Row]:
     for data, (count, tokens) in SETS.items():
         for model, label, arguments, share in _readings(rates):
             reference = f"questions--{short(data)}--fine-tuned-full-prompt"
-            cost = count * (tokens * share + 40)
+            cost = _cost(count, tokens * share, tokens if share < 1 and arguments["mode"] in ("gmsa", "bm25") else 0)
             rows.append(
                 Row("questions", short(data), model, label, {"data": data, **arguments}, cost, reference=reference)
             )
@@ -107,23 +156,27 @@ def _unanswerable_rows(rates: tuple[int, ...]) -> list[Row]:
     rows = []
     for data in UNANSWERABLE_SETS:
         count, tokens = SETS[data]
-        readings = [(FULL, "fine-tuned full prompt", {"mode": "full"})]
-        readings += [(GMSA, f"GMSA {rate}x", {"mode": "gmsa", "rate": rate}) for rate in rates]
-        for model, label, arguments in readings:
+        readings = [(FULL, "fine-tuned full prompt", {"mode": "full"}, _cost(count, tokens))]
+        readings += [
+            (GMSA, f"GMSA {rate}x", {"mode": "gmsa", "rate": rate}, _cost(count, tokens / rate, tokens)) for rate in rates
+        ]
+        for model, label, arguments, cost in readings:
             arguments = {"data": data, "unanswerable": True, **arguments}
-            rows.append(Row("unanswerable", short(data), model, label, arguments, count * (tokens + 40)))
+            rows.append(Row("unanswerable", short(data), model, label, arguments, cost))
     return rows
 
 
 def _needle_rows() -> list[Row]:
+    total = sum(LONG_LENGTHS)
     readings = [
-        (FULL, "fine-tuned full prompt", {"mode": "full"}, 4096),
-        (FULL, "BM25 sentences 8x", {"mode": "bm25", "rate": 8}, sum(LONG_LENGTHS) / 8),
-        (GMSA, "GMSA 8x", {"mode": "gmsa", "rate": 8}, sum(LONG_LENGTHS)),
+        # The full prompt reads only the lengths that fit into its window.
+        (FULL, "fine-tuned full prompt", {"mode": "full"}, _cost(100, sum(n for n in LONG_LENGTHS if n < _WINDOW))),
+        (FULL, "BM25 sentences 8x", {"mode": "bm25", "rate": 8}, _cost(100, total / 8, total)),
+        (GMSA, "GMSA 8x", {"mode": "gmsa", "rate": 8}, _cost(100, total / 8, total)),
     ]
     return [
-        Row("needle", "needle", model, label, {"prose": PROSE, **arguments}, 100 * tokens, "needle")
-        for model, label, arguments, tokens in readings
+        Row("needle", "needle", model, label, {"prose": PROSE, **arguments}, cost, "needle")
+        for model, label, arguments, cost in readings
     ]
 
 
@@ -138,7 +191,9 @@ def _long_rows() -> list[Row]:
             for model, label, arguments in readings:
                 arguments = {"data": data, "fill": tokens, "limit": LONG_LIMIT, **arguments}
                 reference = f"long--{group}--fine-tuned-full-prompt" if tokens < _WINDOW else None
-                rows.append(Row("long", group, model, label, arguments, LONG_LIMIT * tokens, reference=reference))
+                whole = arguments["mode"] == "full"
+                cost = _cost(LONG_LIMIT, tokens) if whole else _cost(LONG_LIMIT, tokens / 8, tokens)
+                rows.append(Row("long", group, model, label, arguments, cost, reference=reference))
     return rows
 
 

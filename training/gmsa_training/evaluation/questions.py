@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import random
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from gmsa_training.data.qa_data import EvaluationQuestion
+from gmsa_training.data.question_sources import CHARACTERS_PER_TOKEN
 from gmsa_training.evaluation import metrics
+from gmsa_training.evaluation.chunks import fixed_order, in_pieces, work_through
 from gmsa_training.evaluation.inference import Gmsa, InferenceError
 from gmsa_training.evaluation.metrics import mean_with_interval
 from gmsa_training.evaluation.reading import Reader
 from gmsa_training.evaluation.record_file import RecordFile
+from gmsa_training.evaluation.time_limit import TimeLimit
 
-# Of the texts that are worked on, and whose soft tokens are held, at a time: about two million tokens.
-_CHUNK_CHARACTERS = 8_000_000
+# Full batches of a chunk, by rows as by positions: a device is kept busy, and a time limit holds within a few seconds.
+_CHUNK_BATCHES = 2
+# Chunks whose texts are cut together: for many texts there are processes, which take a while to start.
+_CUT_TOGETHER = 8
 
 
 def reporter(what: str, enabled: bool) -> Callable[[int, int], None]:
@@ -33,24 +37,26 @@ def reporter(what: str, enabled: bool) -> Callable[[int, int], None]:
     return report
 
 
-def _chunks(questions: Sequence[EvaluationQuestion], left: list[int], size: int) -> Iterator[list[int]]:
-    """Numbers of questions, those of one context together. Contexts come in a random order, always the same, so that
-    whatever is done when the time is up is a fair sample."""
+def _chunks(questions: Sequence[EvaluationQuestion], done: Container[int], gmsa: Gmsa) -> list[list[int]]:
+    """Numbers of the questions that are not done, those of one context together. The order of the contexts does not
+    depend on what is done, so that samples of several evaluations overlap as far as they can."""
+    rows = _CHUNK_BATCHES * gmsa.batch_size
+    room = _CHUNK_BATCHES * gmsa.runtime.max_positions * CHARACTERS_PER_TOKEN
     by_context: dict[str, list[int]] = {}
-    for number in left:
-        by_context.setdefault(questions[number].context, []).append(number)
-    contexts = list(by_context)
-    random.Random(0).shuffle(contexts)
-    chunk: list[int] = []
+    for number, one in enumerate(questions):
+        by_context.setdefault(one.context, []).append(number)
+    chunks: list[list[int]] = []
     characters = 0
-    for context in contexts:
-        if chunk and (len(chunk) + len(by_context[context]) > size or characters + len(context) > _CHUNK_CHARACTERS):
-            yield chunk
-            chunk, characters = [], 0
-        chunk += by_context[context]
+    for context in fixed_order(by_context):
+        numbers = [number for number in by_context[context] if number not in done]
+        if not numbers:
+            continue
+        if not chunks or len(chunks[-1]) + len(numbers) > rows or characters + len(context) > room:
+            chunks.append([])
+            characters = 0
+        chunks[-1] += numbers
         characters += len(context)
-    if chunk:
-        yield chunk
+    return chunks
 
 
 def _record(gmsa: Gmsa, one: EvaluationQuestion, token_ids: list[int]) -> dict[str, Any]:
@@ -89,35 +95,36 @@ def evaluate_questions(
     chat: bool = False,
     unanswerable: bool = False,
     file: RecordFile | None = None,
-    seconds: float | None = None,
+    limit: TimeLimit | None = None,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Gives scores and one record a question, in order; `reading.py` has the modes.
 
     unanswerable: no context holds its answer, so only refusals are scored. file: keeps the records, and has those of
-    an earlier call, which are not computed again. seconds: no further questions are begun after so many."""
+    an earlier call, which are not computed again. limit: no further questions are begun when the time is up."""
     if unanswerable and not gmsa.config.refusal:
         raise InferenceError("The model has no refusal: it was not trained to say that a text does not hold the answer.")
     if mode == "gmsa" and chat:
         raise InferenceError("Soft tokens are read through the model's own template, not through the chat template.")
-    file = file or RecordFile(None, {})
+    file, limit = file or RecordFile(None, {}), limit or TimeLimit()
     reader = Reader(gmsa, mode, rate, chat)
-    started = time.monotonic()
     segments, answered = reporter("segments", progress), reporter("questions", progress)
-    left = [number for number in range(len(questions)) if number not in file.records]
-    for chunk in _chunks(questions, left, 4 * gmsa.batch_size):
-        if seconds is not None and time.monotonic() - started > seconds and file.records:
-            break
+
+    def ask(chunk: Sequence[int]) -> list[dict[str, Any]]:
         done = len(file.records)
         readings = reader.read([questions[number] for number in chunk], segments)
         generated = gmsa.generate(
-            [reading.input for reading in readings], lambda new, _, done=done: answered(done + new, len(questions))
+            [reading.input for reading in readings], lambda new, _: answered(done + new, len(questions))
         )
-        file.add(
-            {
-                number: _record(gmsa, questions[number], output.token_ids)
-                | {"tokens": reading.tokens, "read": reading.read}
-                for number, reading, output in zip(chunk, readings, generated, strict=True)
-            }
-        )
+        return [
+            _record(gmsa, questions[number], output.token_ids) | {"tokens": reading.tokens, "read": reading.read}
+            for number, reading, output in zip(chunk, readings, generated, strict=True)
+        ]
+
+    def chunks() -> Iterator[Sequence[int]]:
+        for several in in_pieces(_chunks(questions, set(file.records), gmsa), _CUT_TOGETHER):
+            reader.cut(questions[number] for chunk in several for number in chunk)
+            yield from several
+
+    work_through(chunks(), ask, file, limit)
     records = [file.records[number] for number in sorted(file.records)]
     return question_scores(gmsa, records, len(questions), unanswerable), records

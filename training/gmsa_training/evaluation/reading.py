@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,11 @@ class Reader:
     mode: str
     rate: int
     chat: bool = False
+
+    def cut(self, questions: Iterable[EvaluationQuestion]) -> None:
+        """Cuts contexts that `read` will need, many at a time."""
+        if self.mode != "closed":
+            self.gmsa.cutter.cut(one.context for one in questions)
 
     def read(
         self, questions: list[EvaluationQuestion], on_progress: Callable[[int, int], None] | None = None

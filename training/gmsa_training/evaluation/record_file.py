@@ -8,7 +8,7 @@ from typing import Any
 
 
 class RecordFile:
-    """JSON Lines: the identity of the run, then [number, record] a line. Records of another identity are dropped."""
+    """JSON Lines: the identity of the run, then [number, record] a line. Records of another identity are set aside."""
 
     def __init__(self, path: Path | None, identity: dict[str, Any]) -> None:
         """path: None keeps the records in memory alone."""
@@ -25,19 +25,38 @@ class RecordFile:
                 except ValueError:  # the line that was being written
                     break
                 self.records[number] = record
+        elif len(lines) > 1:
+            path.replace(path.with_name(path.name + ".other"))
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._write([head, *(json.dumps(item) for item in self.records.items())], "w")
-
-    def _write(self, lines: list[str], mode: str) -> None:
-        with open(self.path, mode, encoding="utf-8") as file:
-            file.write("".join(f"{line}\n" for line in lines))
+        write_whole(path, "".join(f"{line}\n" for line in [head, *map(json.dumps, self.records.items())]))
 
     def add(self, records: dict[int, dict[str, Any]]) -> None:
         self.records |= records
         if self.path:
-            self._write([json.dumps(item) for item in records.items()], "a")
+            with open(self.path, "a", encoding="utf-8") as file:
+                file.write("".join(f"{json.dumps(item)}\n" for item in records.items()))
 
     def remove(self) -> None:
         """The run is over and its report written."""
         if self.path:
             self.path.unlink(missing_ok=True)
+
+
+def write_report(path: Path, report: dict[str, Any], file: RecordFile) -> None:
+    """Writes a report, whole or not at all, and lets go of its records if they are all there (`n` of `of`)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+    if report["scores"]["n"] == report["scores"]["of"]:
+        file.remove()
+
+
+def partial_path(path: Path | None) -> Path | None:
+    """Where the records of a report are kept until it is complete."""
+    return path and path.with_name(path.name + ".partial")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Leaves the old file if writing fails."""
+    new = path.with_name(path.name + ".new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)

@@ -18,12 +18,15 @@ _DEFAULTS = {"prompt": "plain", "seed": 0}
 
 def command_of(settings: dict[str, Any]) -> str:
     """The command that rebuilds a result, where DATA is the folder of the data files and RUNS that of trained models."""
-    needle = settings.get("kind") == "needle"
+    kind = settings.get("kind", "evaluate")
+    needle, mixed = kind == "needle", kind == "mixed_rates"
     source = {"base": "--base", "model": "--model", "checkpoint": "--checkpoint"}[settings["source"]]
-    parts = [f"python -m gmsa_training {'needle' if needle else 'evaluate'} {source} {settings['weights']}"]
-    parts.append(f"--{'prose' if needle else 'data'} DATA/{settings['data']}")
+    parts = [f"python -m gmsa_training {kind} {source} {settings['weights']}"]
+    parts.append(f"--{'data' if kind == 'evaluate' else 'prose'} DATA/{settings['data']}")
     if settings["task"] == "restore":
         parts.append(f"--restore --tokens {settings['tokens']}")
+    elif mixed:
+        parts.append(f"--rates {' '.join(map(str, settings['rates']))} --segments {settings['segments']}")
     else:
         parts.append(f"--mode {settings['task']}")
     for name in _FLAGS:

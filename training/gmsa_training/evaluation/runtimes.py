@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -70,15 +71,33 @@ def model_settings(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+@functools.lru_cache(maxsize=None)
+def _digest(path: Path, size: int, changed: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def fingerprint(*paths: str | Path | None) -> str:
-    """Changes when a file at a path, or one directly in a folder at a path, does."""
+    """Changes when the content of a file at a path, or of one in a folder at a path, does; not when they are moved or
+    copied."""
     found = []
     for path in map(Path, filter(None, paths)):
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
                 status = file.stat()
-                found.append(f"{file.resolve()} {status.st_size} {status.st_mtime_ns}")
+                name = file.relative_to(path) if path.is_dir() else file.name
+                found.append(f"{name} {_digest(file.resolve(), status.st_size, status.st_mtime_ns)}")
     return hashlib.sha256("\n".join(found).encode()).hexdigest()[:16]
+
+
+def what_matters(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that say what is measured: how many rows make a batch does not."""
+    return {name: value for name, value in settings.items() if name != "batch_size"}
+
+
+def identity_of(settings: dict[str, Any], *paths: str | Path | None) -> dict[str, Any]:
+    """What runs must have in common for one to go on with the records of another. paths: the files that they read."""
+    return what_matters(settings) | {"files": fingerprint(*paths)}
 
 
 def _base_model(source: str, device: str, dtype) -> Runtime:
