@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { softTokenCount } from '../window.js';
 import { lowestRateWithin, shareBudget } from './budget.js';
+import vectors from './budget-vectors.json' with { type: 'json' };
 
 const RATES = [2, 4, 8];
 const rates = { coarse: 4, fine: 2 };
@@ -54,6 +55,13 @@ const gainOf = (segments: Segments, shared: readonly number[], fine: number) =>
   segments.reduce((sum, { tokens, loss }, i) => sum + (shared[i] === fine ? tokens * loss : 0), 0);
 
 describe('a shared budget', () => {
+  test.each(vectors.cases)(
+    'is what training gives, too: $name',
+    ({ segments, budget, rates: pair, segment_rates }) => {
+      expect(shareBudget(segments, budget, pair)).toEqual(segment_rates);
+    },
+  );
+
   test('goes to the segments that lose most at the higher rate', () => {
     const lossy = { tokens: 64, loss: 3 };
     const smooth = { tokens: 64, loss: 0.5 };

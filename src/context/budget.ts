@@ -48,41 +48,38 @@ export interface MeasuredSegment {
 
 /**
  * Gives segments the lower of two rates within the budget, such that they lose as much as possible at the higher one:
- * the sum of `tokens · loss` over them is the largest there is. No segment is left whose lower rate would still fit; one
- * that has as many soft tokens at either rate stays at the higher.
+ * the sum of `tokens · loss` over them is the largest there is. Of equal sums the one that holds the first segment is
+ * taken, then the second, and so on; so no segment is left whose lower rate would still fit. One that has as many soft
+ * tokens at either rate stays at the higher.
  *
- * An exact knapsack: time and bytes in the order of segments × soft tokens left.
+ * An exact knapsack: time and bytes in the order of segments × soft tokens left. Training decides alike
+ * (training/gmsa_training/evaluation/budget.py); both test suites read budget-vectors.json.
  * @param budget at least what all segments take at the higher rate, `coarse`
- * @returns of each segment its rate; the same for the same input, the first ones preferred among equals
+ * @returns of each segment its rate; the same for the same input
  */
 export function shareBudget(segments: readonly MeasuredSegment[], budget: number, rates: RatePair): number[] {
   const lengths = segments.map(({ tokens }) => tokens);
   let left = budget - softTokenCount(lengths, rates.coarse);
-  const items = segments
-    .map(({ tokens, loss }, index) => ({ index, cost: extraCost(tokens, rates), value: tokens * loss }))
-    .filter(({ cost }) => cost > 0);
+  const costs = lengths.map((tokens) => extraCost(tokens, rates));
 
-  /** By soft tokens at most: the largest value of the items so far. */
+  /** By soft tokens at most: the largest sum of the segments from here on. */
   const best = new Float64Array(left + 1);
-  /** Of each item, by soft tokens at most: whether that value takes it. */
-  const takes = items.map(({ cost, value }) => {
-    const taken = new Uint8Array(left + 1);
+  /** Of each segment, by soft tokens at most: whether that sum takes it. */
+  const takes = segments.map(() => new Uint8Array(left + 1));
+  for (let i = segments.length - 1; i >= 0; i -= 1) {
+    const cost = costs[i]!;
+    if (cost === 0) continue;
+    const value = segments[i]!.tokens * segments[i]!.loss;
     for (let room = left; room >= cost; room -= 1) {
-      const total = best[room - cost]! + value;
-      if (total <= best[room]!) continue;
+      const total = value + best[room - cost]!;
+      if (total < best[room]!) continue;
       best[room] = total;
-      taken[room] = 1;
+      takes[i]![room] = 1;
     }
-    return taken;
+  }
+  return segments.map((_, i) => {
+    if (!takes[i]![left]) return rates.coarse;
+    left -= costs[i]!;
+    return rates.fine;
   });
-
-  const shared = segments.map(() => rates.coarse);
-  const take = ({ index, cost }: { index: number; cost: number }) => {
-    shared[index] = rates.fine;
-    left -= cost;
-  };
-  for (let i = items.length - 1; i >= 0; i -= 1) if (takes[i]![left]) take(items[i]!);
-  // Those without loss, which add nothing to any value.
-  for (const item of items) if (shared[item.index] !== rates.fine && item.cost <= left) take(item);
-  return shared;
 }
