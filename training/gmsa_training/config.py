@@ -200,7 +200,8 @@ class DistillationConfig:
     + states_weight * what is unexplained of the teacher's hidden states at all tokens of question and answer
     + context_weight * what is unexplained, at the soft tokens, of the means of the teacher's hidden states over the
     tokens that each stands for, both after every `states_every`th layer of the decoder. Student and teacher then have
-    as many layers."""
+    as many layers. share: of the batches of these objectives; the others have their cross-entropy. A teacher reads the
+    whole context, at a high rate many times what the student does."""
 
     teacher: str
     weight: float = 0.5
@@ -209,6 +210,7 @@ class DistillationConfig:
     context_weight: float = 0.0
     states_every: int = 3
     objectives: list[str] = field(default_factory=lambda: ["qa"])
+    share: float = 1.0
 
 
 @dataclass
@@ -304,6 +306,8 @@ def _check(config: TrainConfig) -> None:
             raise ConfigError("Method 'full' is the teacher; it has no distillation.")
         if not 0 <= distillation.weight <= 1 or distillation.temperature <= 0:
             raise ConfigError("distillation.weight must be between 0 and 1, and its temperature above 0.")
+        if not 0 < distillation.share <= 1:
+            raise ConfigError("distillation.share must be above 0 and at most 1.")
         if min(distillation.states_weight, distillation.context_weight) < 0 or distillation.states_every < 1:
             raise ConfigError("distillation.states_weight and context_weight must be at least 0, states_every at least 1.")
         if unknown := set(distillation.objectives) - set(OBJECTIVES):

@@ -8,7 +8,7 @@ from export_models import tiny_tokenizer
 from tiny_run import tiny_config, write_data
 
 from gmsa_training.config import Stage
-from gmsa_training.data.batches import batch_weight, objectives_of_step, step_batches
+from gmsa_training.data.batches import Taught, batch_weight, objectives_of_step, step_batches
 from gmsa_training.data.packing import Sample, pack
 from gmsa_training.data.questions.source import Wanted
 from gmsa_training.data.sample_maker import SampleMaker
@@ -117,3 +117,12 @@ def test_a_step_of_drawn_objectives_has_batches_of_one_size_that_count_alike(mak
     assert batch_weight(stage, "qa") == 0.5
     stage.objectives_per_step = None
     assert batch_weight(stage, "qa") == pytest.approx(0.2)
+
+
+def test_a_teacher_reads_its_share_of_the_batches_of_its_objectives(maker):
+    stage = tiny_config("unused").stages[0]
+    steps = itertools.islice(step_batches(maker, stage, 0, Taught({"qa"}, 4096, 0.25)), 60)
+    found = [batch for step in steps for batch in step]
+    assert {(batch.objective, batch.uncompressed is not None) for batch in found} == {("qa", True), ("qa", False), ("autoencoding", False)}
+    assert 5 <= sum(batch.uncompressed is not None for batch in found) <= 26
+    assert all(batch.uncompressed for batch in next(step_batches(maker, stage, 0, Taught({"qa", "autoencoding"}, 4096))))

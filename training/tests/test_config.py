@@ -44,6 +44,7 @@ def test_the_papers_setting_freezes_the_decoder_and_then_all_but_its_qkv():
         ({"name": "x", "distillation": {"teacher": "t", "objectives": ["mlm"]}}, "Unknown objective 'mlm' in distillation"),
         ({"name": "x", "model": {"method": "full", "rates": [1]}, "distillation": {"teacher": "t"}}, "is the teacher"),
         ({"name": "x", "distillation": {"teacher": "t", "states_every": 0}}, "states_every at least 1"),
+        ({"name": "x", "distillation": {"teacher": "t", "share": 0}}, "distillation.share must be above 0"),
         ({"name": "x", "blend": {"source": "other"}}, "'base' or 'teacher'"),
         ({"name": "x", "blend": {"source": "teacher"}}, "needs a configuration with distillation"),
         ({"name": "x", "blend": {"share": 2}}, "blend.share must be"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import bisect
 import itertools
 import random
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from gmsa_training.config import QUESTION_OBJECTIVES, Stage
 from gmsa_training.data.jsonl import DataError
@@ -99,10 +99,23 @@ def objectives_of_step(shares: Mapping[str, float], count: int, draw: random.Ran
     return [names[min(bisect.bisect_right(ends, start + i * step), len(names) - 1)] for i in range(count)]
 
 
-def step_batches(maker: SampleMaker, stage: Stage, seed: int, taught: Mapping[str, int] | None = None) -> Iterator[list[PackedBatch]]:
+@dataclass(frozen=True)
+class Taught:
+    """What a teacher that can read `window` positions reads as well: this share of the batches of the objectives."""
+
+    objectives: Collection[str]
+    window: int
+    share: float = 1.0
+
+    def window_for(self, objective: str, draw: random.Random) -> int:
+        """0 for a batch that it does not read."""
+        return self.window if objective in self.objectives and draw.random() < self.share else 0
+
+
+def step_batches(maker: SampleMaker, stage: Stage, seed: int, taught: Taught | None = None) -> Iterator[list[PackedBatch]]:
     """Endless optimiser steps: one packed batch for each objective, sized by its share of the decoder tokens; or, with
     `objectives_per_step`, so many batches of one size (`batch_weight` has what each counts).
-    taught: objectives whose batches a teacher reads as well, each with the positions that the teacher can read."""
+    taught: what a teacher reads as well."""
     draw = random.Random(seed)
     shares = {objective: share for objective, share in stage.objectives.items() if share > 0}
     count, total = stage.objectives_per_step, sum(shares.values())
@@ -112,7 +125,8 @@ def step_batches(maker: SampleMaker, stage: Stage, seed: int, taught: Mapping[st
     }
     while True:
         chosen = objectives_of_step(shares, count, draw) if count else list(shares)
-        yield [maker.pack(next(streams[objective]), objective, (taught or {}).get(objective, 0)) for objective in chosen]
+        windows = [taught.window_for(objective, draw) if taught else 0 for objective in chosen]
+        yield [maker.pack(next(streams[objective]), objective, window) for objective, window in zip(chosen, windows)]
 
 
 def batch_weight(stage: Stage, objective: str) -> float:

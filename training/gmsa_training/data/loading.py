@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from gmsa_training.config import Stage
-from gmsa_training.data.batches import step_batches
+from gmsa_training.data.batches import Taught, step_batches
 from gmsa_training.data.packed_batch import FlatBatches
 from gmsa_training.data.sample_maker import SampleMaker
 
@@ -16,7 +16,7 @@ from gmsa_training.data.sample_maker import SampleMaker
 class StepDataset(IterableDataset):
     """Endless optimiser steps; every worker process draws its own."""
 
-    def __init__(self, maker: SampleMaker, stage: Stage, seed: int, taught: Mapping[str, int] | None = None) -> None:
+    def __init__(self, maker: SampleMaker, stage: Stage, seed: int, taught: Taught | None = None) -> None:
         self.maker, self.stage, self.seed, self.taught = maker, stage, seed, taught
 
     def __iter__(self) -> Iterator[FlatBatches]:
@@ -32,7 +32,7 @@ class StageLoaders:
     """The steps of each stage. Workers of a stage start while the stage before runs: reading its first batches takes
     them seconds, which the device would wait."""
 
-    def __init__(self, maker: SampleMaker, stages: list[Stage], seed: int, workers: int, taught: Mapping[str, int] | None = None) -> None:
+    def __init__(self, maker: SampleMaker, stages: list[Stage], seed: int, workers: int, taught: Taught | None = None) -> None:
         self.maker, self.stages, self.seed, self.workers, self.taught = maker, stages, seed, workers, taught
         self.started: dict[int, Iterator[FlatBatches]] = {}
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from gmsa_training.data.qa_data import EvaluationQuestion
-from gmsa_training.data.question_sources import CHARACTERS_PER_TOKEN
+from gmsa_training.data.questions.source import CHARACTERS_PER_TOKEN
 from gmsa_training.evaluation import metrics
 from gmsa_training.evaluation.chunks import fixed_order, in_pieces, work_through
 from gmsa_training.evaluation.inference import Gmsa, InferenceError

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gmsa_training.config import ConfigError, DistillationConfig
+from gmsa_training.data.batches import Taught
 from gmsa_training.data.packed_batch import PackedBatch, Uncompressed
 from gmsa_training.model.checkpoint import load_packed
 from gmsa_training.model.fixed_weights import with_fixed_weights
@@ -38,7 +39,7 @@ class DistilledLoss:
 
     total: Tensor
     losses: Tensor
-    divergence: Tensor | None = None
+    divergence: Tensor
     states: Tensor | None = None
     context: Tensor | None = None
 
@@ -68,10 +69,8 @@ class Teacher:
             raise ConfigError(f"The teacher {config.teacher} has another number of layers; set states_weight and context_weight to 0.")
         return cls(model, config, device, dtype)
 
-    @property
-    def window(self) -> int:
-        """Positions that it can read."""
-        return self.model.config.window
+    def reads(self) -> Taught:
+        return Taught(frozenset(self.config.objectives), self.model.config.window, self.config.share)
 
     def _layers(self, student: GmsaModel) -> list[int]:
         """The layers whose states are compared: the last one, and every so-manieth before it."""
@@ -100,9 +99,7 @@ class Teacher:
     def loss(self, student: GmsaModel, batch: PackedBatch) -> DistilledLoss:
         """The loss of a label that the teacher cannot read is its cross-entropy."""
         config, rows, weight = self.config, batch.uncompressed, student.embed_tokens.effective_weight()
-        if rows is None:
-            losses = token_losses(student.label_states(batch), weight, batch.labels)
-            return DistilledLoss(losses.mean(), losses)
+        assert rows is not None  # a batch without is learnt as if there were no teacher
         places = batch.turn_tokens.places[rows.turn_tokens], batch.context_tokens.places[rows.soft_tokens]
         kept = KeptStates(self._layers(student), self._compared(*places))
         states = student.label_states(batch, kept)

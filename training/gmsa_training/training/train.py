@@ -70,7 +70,7 @@ class Trainer:
         encode = lambda texts: [e.ids for e in backend.encode_batch_fast(texts, add_special_tokens=False)]  # noqa: E731
         self.data: TrainingData = load_training_data(data_folder, config.data, encode)
         self.maker = SampleMaker(self.data, self.config.model)
-        self.taught = dict.fromkeys(self.teacher.config.objectives, self.teacher.window) if self.teacher else {}
+        self.taught = self.teacher.reads() if self.teacher else None
         self.step = 0  # over all stages
         self.stage_number = self.stage_step = 0
         self.stage_elapsed = self.saved_at = 0.0
@@ -89,7 +89,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         for batch in batches:
-            if self.teacher is not None and batch.objective in self.taught:
+            if self.teacher is not None and batch.uncompressed is not None:
                 found = self.teacher.loss(self.model, batch)
                 loss, losses = found.total, found.losses
                 self._meter_distillation(meter, batch, found)
@@ -112,8 +112,8 @@ class Trainer:
 
     @staticmethod
     def _meter_distillation(meter: LossMeter, batch: PackedBatch, found: DistilledLoss) -> None:
-        if (rows := batch.uncompressed) is None:
-            return
+        rows = batch.uncompressed
+        assert rows is not None
         for name, values, samples in (
             ("divergence", found.divergence, batch.label_sample[rows.labels]),
             ("states", found.states, batch.turn_tokens.sample[rows.turn_tokens]),
