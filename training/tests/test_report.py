@@ -12,9 +12,9 @@ import pytest
 from gmsa_training.data.jsonl import DataError
 from gmsa_training.evaluation import mixed_rates
 from gmsa_training.evaluation.metrics import ratio_with_interval
-from gmsa_training.evaluation.report import BEGIN, END, draw, main, write_page
+from gmsa_training.evaluation.report import BEGIN, END, draw, main, page, write_page
 from gmsa_training.evaluation.results import collect, command_of, ratios
-from gmsa_training.evaluation.tables import card_results, percent, question_tables
+from gmsa_training.evaluation.tables import card_results, mixed_rates_table, other_table, percent, question_tables
 
 MEAN = {"value": 0.5, "low": 0.4, "high": 0.6}
 
@@ -44,6 +44,16 @@ def test_a_ratio_of_equal_runs_is_one_and_its_interval_is_paired():
 def test_ratios_are_of_the_questions_that_both_answered():
     found = ratios(report({"a": 0.5, "b": 0.25, "c": 1.0}), report({"b": 0.5, "a": 1.0, "d": 0.0}))
     assert found["n"] == 2 and found["f1"]["value"] == pytest.approx(0.5) and found["model"] == "full-prompt"
+
+
+def test_mixed_rates_have_a_table_of_losses_by_who_chooses():
+    losses = {name: {"value": value, "low": value - 0.1, "high": value + 0.1} for name, value in zip("abcde", (0.5, 0.4, 0.3, 0.25, 0.2))}
+    pair = {"coarse_rate": 8, "fine_rate": 4, "losses": losses, "gained": MEAN}
+    mixed = {"command": "…", "settings": {"kind": "mixed_rates"}, "scores": {"pairs": [pair], "n": 25, "of": 204}}
+    (row,) = mixed_rates_table({"m": mixed, "questions--squad--GMSA-4x": result()})[2:-1]
+    assert row.startswith("| 8x and 4x | 25 of 204 | 0.500 [0.400, 0.600] | 0.400 [") and row.endswith("| 50.0 [40.0, 60.0] |")
+    assert other_table({"m": mixed}) == [] == mixed_rates_table({"questions--squad--GMSA-4x": result()})
+    assert "## Mixed rates" in page({"m": mixed}, [])
 
 
 def test_a_row_without_a_result_says_so_and_a_sample_tells_its_size():

@@ -22,6 +22,7 @@ from gmsa_training.evaluation.tables import (
     Results,
     card_results,
     long_tables,
+    mixed_rates_table,
     needle_table,
     other_table,
     question_tables,
@@ -105,6 +106,8 @@ def page(results: Results, plots: list[tuple[str, str]]) -> str:
         "",
         *long_tables(results),
     ]
+    if mixed := mixed_rates_table(results):
+        lines += ["## Mixed rates", "", "Nats a token when a text is written back ([how](evaluation.md#which-segments-get-the-lower-rate)); n: texts.", "", *mixed]
     if other := other_table(results):
         lines += ["## Further runs", "", *other]
     if plots:

@@ -131,9 +131,25 @@ def needle_table(results: Results) -> list[str]:
     return [*markdown(columns, [_filled(row.label, len(columns), results.get(row.name), cells) for row in rows]), ""]
 
 
+def _is_mixed(result: dict[str, Any]) -> bool:
+    return result["settings"].get("kind") == "mixed_rates"
+
+
+def mixed_rates_table(results: Results) -> list[str]:
+    """Mean losses by who chooses the segments that get the lower of two rates."""
+    columns = ["", "n", "all at the higher", "by chance", "by the loss at the higher", "best", "all at the lower", "share of the best"]
+    rows = []
+    for result in filter(_is_mixed, results.values()):
+        for pair in result["scores"]["pairs"]:
+            losses = [f"{one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}]" for one in pair["losses"].values()]
+            label = f"{pair['coarse_rate']}x and {pair['fine_rate']}x"
+            rows.append([label, _count(result["scores"]), *losses, percent(pair["gained"])])
+    return [*markdown(columns, rows), ""] if rows else []
+
+
 def other_table(results: Results) -> list[str]:
     """Results that are no row of the plan, such as those of exported graphs."""
-    known = {row.name for row in rows_for(results)}
+    known = {row.name for row in rows_for(results)} | {name for name, result in results.items() if _is_mixed(result)}
     rows = [
         [name, _count(result["scores"]), *(percent(result["scores"].get(key)) for key in ("em", "f1", "refused"))]
         for name, result in results.items()
