@@ -20,9 +20,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gmsa_training.data.jsonl import DataError
 from gmsa_training.data.qa_data import read_documents
-from gmsa_training.evaluation.inference import Gmsa, InferenceError
+from gmsa_training.evaluation import measurement
+from gmsa_training.evaluation.inference import Gmsa
 from gmsa_training.evaluation.metrics import Mean
 from gmsa_training.evaluation.question_files import QuestionFiles
 from gmsa_training.evaluation.questions import evaluate_questions
@@ -33,11 +33,9 @@ from gmsa_training.evaluation.runtimes import (
     add_model_options,
     check_model_options,
     identity_of,
-    load_runtime,
     model_settings,
 )
 from gmsa_training.evaluation.time_limit import TimeLimit
-from gmsa_training.export import ExportError
 
 _LABELS = {
     "em": "EM",
@@ -177,15 +175,7 @@ def print_report(report: dict[str, Any]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    command_line = parser()
-    options = command_line.parse_args(arguments)
-    check(command_line, options)
-    try:
-        print_report(evaluate(Gmsa(load_runtime(options), options.batch_size), options))
-    except (DataError, ExportError, InferenceError) as error:
-        print(f"evaluate: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return measurement.run(sys.modules[__name__], arguments)
 
 
 if __name__ == "__main__":

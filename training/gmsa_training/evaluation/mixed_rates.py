@@ -20,9 +20,10 @@ from typing import Any
 
 from gmsa_training.data.jsonl import DataError
 from gmsa_training.data.qa_data import Document, read_documents
+from gmsa_training.evaluation import measurement
 from gmsa_training.evaluation.budget import Rates, share_budget, share_in_order, soft_tokens
 from gmsa_training.evaluation.chunks import work_through
-from gmsa_training.evaluation.inference import Gmsa, InferenceError
+from gmsa_training.evaluation.inference import Gmsa
 from gmsa_training.evaluation.metrics import mean_with_interval, ratio_with_interval
 from gmsa_training.evaluation.questions import reporter
 from gmsa_training.evaluation.record_file import RecordFile, partial_path, write_report
@@ -31,11 +32,9 @@ from gmsa_training.evaluation.runtimes import (
     add_model_options,
     check_model_options,
     identity_of,
-    load_runtime,
     model_settings,
 )
 from gmsa_training.evaluation.time_limit import TimeLimit
-from gmsa_training.export import ExportError
 
 SEGMENTS = 8
 _RANDOM_ORDERS = 200
@@ -215,15 +214,7 @@ def print_report(report: dict[str, Any]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    command_line = parser()
-    options = command_line.parse_args(arguments)
-    check(command_line, options)
-    try:
-        print_report(evaluate(Gmsa(load_runtime(options), options.batch_size), options))
-    except (DataError, ExportError, InferenceError) as error:
-        print(f"mixed_rates: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return measurement.run(sys.modules[__name__], arguments)
 
 
 if __name__ == "__main__":
