@@ -161,8 +161,9 @@ def _tokens(places: list[Tensor]) -> Tokens:
 
 
 def _of_rows(row_of: Tensor, rows: list[int]) -> Tensor:
-    """The numbers of all items that belong to the rows, row after row. row_of: of each item its row."""
-    return torch.cat([torch.nonzero(row_of == row).squeeze(1) for row in rows])
+    """The numbers of all items that belong to the rows, row after row. row_of: of each item its row, in ascending order."""
+    items = torch.arange(len(row_of)).split(torch.bincount(row_of, minlength=max(rows) + 1).tolist())
+    return torch.cat([items[row] for row in rows])
 
 
 def _groups(samples: list[Sample]) -> Tensor:
