@@ -27,7 +27,7 @@ from gmsa_training.evaluation.metrics import Mean
 from gmsa_training.evaluation.question_files import QuestionFiles
 from gmsa_training.evaluation.questions import evaluate_questions
 from gmsa_training.evaluation.reading import MODES
-from gmsa_training.evaluation.record_file import RecordFile, partial_path, write_report
+from gmsa_training.evaluation.record_file import RecordFile, finish_report, partial_path
 from gmsa_training.evaluation.restoration import evaluate_restoration
 from gmsa_training.evaluation.runtimes import (
     add_model_options,
@@ -157,10 +157,7 @@ def evaluate(gmsa: Gmsa, options: argparse.Namespace, questions: QuestionFiles |
             file=file,
             limit=limit,
         )
-    report = {"settings": settings, "scores": scores, "seconds": round(time.monotonic() - started, 1), "records": records}
-    if options.json:
-        write_report(options.json, report, file)
-    return report
+    return finish_report(settings, scores, records, started, options.json, file)
 
 
 def print_report(report: dict[str, Any]) -> None:

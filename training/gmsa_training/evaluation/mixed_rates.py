@@ -26,7 +26,7 @@ from gmsa_training.evaluation.chunks import work_through
 from gmsa_training.evaluation.inference import Gmsa
 from gmsa_training.evaluation.metrics import mean_with_interval, ratio_with_interval
 from gmsa_training.evaluation.questions import reporter
-from gmsa_training.evaluation.record_file import RecordFile, partial_path, write_report
+from gmsa_training.evaluation.record_file import RecordFile, finish_report, partial_path
 from gmsa_training.evaluation.restoration_loss import restoration_losses
 from gmsa_training.evaluation.runtimes import (
     add_model_options,
@@ -191,10 +191,7 @@ def evaluate(gmsa: Gmsa, options: argparse.Namespace) -> dict[str, Any]:
     work_through(([number] for number in range(len(texts)) if number not in file.records), measure, file, limit)
     records = [file.records[number] for number in sorted(file.records)]
     scores = mixed_rates_scores(records, options.rates, len(texts))
-    report = {"settings": settings, "scores": scores, "seconds": round(time.monotonic() - started, 1), "records": records}
-    if options.json:
-        write_report(options.json, report, file)
-    return report
+    return finish_report(settings, scores, records, started, options.json, file)
 
 
 def print_report(report: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from gmsa_training.evaluation.plan import PROMPT_POSITIONS
 from gmsa_training.evaluation.plots import plot_needles
 from gmsa_training.evaluation.questions import evaluate_questions
 from gmsa_training.evaluation.reading import MODES
-from gmsa_training.evaluation.record_file import RecordFile, partial_path, write_report
+from gmsa_training.evaluation.record_file import RecordFile, finish_report, partial_path
 from gmsa_training.evaluation.runtimes import (
     add_model_options,
     check_model_options,
@@ -137,9 +137,7 @@ def evaluate(gmsa: Gmsa, options: argparse.Namespace) -> dict[str, Any]:
         limit=limit,
     )
     scores |= needle_scores(needles, records, over)
-    report = {"settings": settings, "scores": scores, "seconds": round(time.monotonic() - started, 1), "records": records}
-    if options.json:
-        write_report(options.json, report, file)
+    report = finish_report(settings, scores, records, started, options.json, file)
     if options.plot:
         plot_needles(report, options.plot)
     return report

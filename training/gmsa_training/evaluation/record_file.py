@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,16 @@ def write_report(path: Path, report: dict[str, Any], file: RecordFile) -> None:
     write_whole(path, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
     if report["scores"]["n"] == report["scores"]["of"]:
         file.remove()
+
+
+def finish_report(
+    settings: dict[str, Any], scores: dict[str, Any], records: Any, started: float, path: Path | None, file: RecordFile
+) -> dict[str, Any]:
+    """The report of a measurement that began at `started` (monotonic seconds), written where there is a path."""
+    report = {"settings": settings, "scores": scores, "seconds": round(time.monotonic() - started, 1), "records": records}
+    if path:
+        write_report(path, report, file)
+    return report
 
 
 def partial_path(path: Path | None) -> Path | None:
