@@ -113,7 +113,8 @@ def test_a_step_of_drawn_objectives_has_batches_of_one_size_that_count_alike(mak
     assert all(len(step) == 2 for step in steps)
     counts = Counter(batch.objective for step in steps for batch in step)
     assert 0.6 < counts["autoencoding"] / 80 < 0.95 and counts["qa"]
-    assert all(256 < batch.shape[0] * batch.shape[1] <= 640 for step in steps[1:] for batch in step)
+    shapes = [batch.shape for step in steps[1:] for batch in step]
+    assert all(256 < rows * length <= 512 + 32 * rows for rows, length in shapes)  # lengths are rounded up to 32
     assert batch_weight(stage, "qa") == 0.5
     stage.objectives_per_step = None
     assert batch_weight(stage, "qa") == pytest.approx(0.2)
@@ -126,3 +127,12 @@ def test_a_teacher_reads_its_share_of_the_batches_of_its_objectives(maker):
     assert {(batch.objective, batch.uncompressed is not None) for batch in found} == {("qa", True), ("qa", False), ("autoencoding", False)}
     assert 5 <= sum(batch.uncompressed is not None for batch in found) <= 26
     assert all(batch.uncompressed for batch in next(step_batches(maker, stage, 0, Taught({"qa", "autoencoding"}, 4096))))
+
+
+def test_processes_have_the_same_objectives_and_teacher_at_a_step_but_other_texts(maker):
+    stage = tiny_config("unused", stage={"objectives_per_step": 1, "decoder_tokens": 256}).stages[0]
+    taught = Taught({"qa", "autoencoding"}, 4096, 0.5)
+    first, second = (list(itertools.islice(step_batches(maker, stage, 4, taught, process), 40)) for process in (0, 1))
+    plans = [[(batch.objective, bool(batch.uncompressed)) for batches in steps for batch in batches] for steps in (first, second)]
+    assert plans[0] == plans[1] and len(set(plans[0])) == 4
+    assert not all(torch.equal(one[0].labels, other[0].labels) for one, other in zip(first, second))

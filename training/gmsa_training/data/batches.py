@@ -112,11 +112,14 @@ class Taught:
         return self.window if objective in self.objectives and draw.random() < self.share else 0
 
 
-def step_batches(maker: SampleMaker, stage: Stage, seed: int, taught: Taught | None = None) -> Iterator[list[PackedBatch]]:
+def step_batches(
+    maker: SampleMaker, stage: Stage, seed: int, taught: Taught | None = None, process: int = 0
+) -> Iterator[list[PackedBatch]]:
     """Endless optimiser steps: one packed batch for each objective, sized by its share of the decoder tokens; or, with
     `objectives_per_step`, so many batches of one size (`batch_weight` has what each counts).
-    taught: what a teacher reads as well."""
-    draw = random.Random(seed)
+    taught: what a teacher reads as well. process: of several that train together; each draws its own texts, but all have
+    the same objectives at a step, and a teacher or none, so that none waits long for the others."""
+    plan, draw = random.Random(seed), random.Random(f"{seed} {process}")
     shares = {objective: share for objective, share in stage.objectives.items() if share > 0}
     count, total = stage.objectives_per_step, sum(shares.values())
     streams = {
@@ -124,8 +127,8 @@ def step_batches(maker: SampleMaker, stage: Stage, seed: int, taught: Taught | N
         for objective, share in shares.items()
     }
     while True:
-        chosen = objectives_of_step(shares, count, draw) if count else list(shares)
-        windows = [taught.window_for(objective, draw) if taught else 0 for objective in chosen]
+        chosen = objectives_of_step(shares, count, plan) if count else list(shares)
+        windows = [taught.window_for(objective, plan) if taught else 0 for objective in chosen]
         yield [maker.pack(next(streams[objective]), objective, window) for objective, window in zip(chosen, windows)]
 
 

@@ -14,17 +14,18 @@ from gmsa_training.data.sample_maker import SampleMaker
 
 
 class StepDataset(IterableDataset):
-    """Endless optimiser steps; every worker process draws its own."""
+    """Endless optimiser steps; every worker process draws its own. process: as of `step_batches`."""
 
-    def __init__(self, maker: SampleMaker, stage: Stage, seed: int, taught: Taught | None = None) -> None:
-        self.maker, self.stage, self.seed, self.taught = maker, stage, seed, taught
+    def __init__(self, maker: SampleMaker, stage: Stage, seed: int, taught: Taught | None = None, process: int = 0) -> None:
+        self.maker, self.stage, self.seed, self.taught, self.process = maker, stage, seed, taught, process
 
     def __iter__(self) -> Iterator[FlatBatches]:
         worker = get_worker_info()
         # A worker has one core: PyTorch's own threads would only wait for each other.
         if worker:
             torch.set_num_threads(1)
-        for batches in step_batches(self.maker, self.stage, self.seed * 1009 + (worker.id if worker else 0), self.taught):
+        seed = self.seed * 1009 + (worker.id if worker else 0)
+        for batches in step_batches(self.maker, self.stage, seed, self.taught, self.process):
             yield FlatBatches.of(batches)
 
 
@@ -32,13 +33,16 @@ class StageLoaders:
     """The steps of each stage. Workers of a stage start while the stage before runs: reading its first batches takes
     them seconds, which the device would wait."""
 
-    def __init__(self, maker: SampleMaker, stages: list[Stage], seed: int, workers: int, taught: Taught | None = None) -> None:
-        self.maker, self.stages, self.seed, self.workers, self.taught = maker, stages, seed, workers, taught
+    def __init__(
+        self, maker: SampleMaker, stages: list[Stage], seed: int, workers: int, taught: Taught | None = None, process: int = 0
+    ) -> None:
+        self.maker, self.stages, self.seed, self.workers, self.taught, self.process = maker, stages, seed, workers, taught, process
         self.started: dict[int, Iterator[FlatBatches]] = {}
 
     def _start(self, number: int, step: int) -> Iterator[FlatBatches]:
         # A resumed stage must not see its first batches again.
-        dataset = StepDataset(self.maker, self.stages[number], self.seed + 31 * (step + 1_000_003 * number), self.taught)
+        seed = self.seed + 31 * (step + 1_000_003 * number)
+        dataset = StepDataset(self.maker, self.stages[number], seed, self.taught, self.process)
         if not self.workers:
             return iter(dataset)
         loader = DataLoader(

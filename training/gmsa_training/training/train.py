@@ -46,6 +46,8 @@ class Trainer:
         self.config, self.out = config, out
         self.accelerator = Accelerator(cpu=not torch.cuda.is_available())
         self.device = self.accelerator.device
+        # What processes agree on by the processor alone, so that no step waits for the device.
+        self.agreeing = dist.new_group(backend="gloo") if self.accelerator.num_processes > 1 else None
         torch.manual_seed(config.seed)
         torch.set_float32_matmul_precision("high")
         # cuDNN's attention plans a graph for every new shape, and nearly every batch has one.
@@ -217,7 +219,7 @@ class Trainer:
             self.out.mkdir(parents=True, exist_ok=True)
             (self.out / "config.json").write_text(json.dumps(config_to_dict(self.config), indent=2) + "\n")
         self.loaders = StageLoaders(
-            self.maker, self.config.stages, self.config.seed + self.accelerator.process_index, self.config.workers, self.taught
+            self.maker, self.config.stages, self.config.seed, self.config.workers, self.taught, self.accelerator.process_index
         )
         for number in range(self.stage_number, len(self.config.stages)):
             stage = self.config.stages[number]
@@ -292,9 +294,9 @@ class Trainer:
         """The elapsed time of the first process: all must end a stage at the same step."""
         if self.accelerator.num_processes == 1:
             return elapsed
-        value = torch.tensor(elapsed, device=self.device)
-        dist.broadcast(value, 0)
-        return float(value)
+        value = torch.tensor(elapsed, dtype=torch.float64)
+        dist.broadcast(value, 0, group=self.agreeing)
+        return value.item()
 
     def _ended(self, stage: Stage) -> bool:
         by_steps = stage.steps is not None and self.stage_step >= stage.steps
