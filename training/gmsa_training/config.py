@@ -127,12 +127,14 @@ class DataConfig:
     distractors: list[float] = field(default_factory=lambda: [0.4, 0.15, 0.15, 0.15, 0.15])
     # Instead of a number of distractors: the chance of each length in tokens that a context is filled up to.
     context_tokens: dict[int, float] = field(default_factory=dict)
-    # Share of the contexts of several SQuAD paragraphs in which each has its article's title before it.
+    # Share of the contexts of SQuAD paragraphs in which each has its article's title before it.
     titled: float = 0.0
     # Share of the questions that their context does not answer; the target is the model's refusal.
     unanswerable: float = 0.0
     # Share of the answers that are replaced by another one of their kind, in the context as well, where that is possible.
     altered: float = 0.0
+    # Share of the questions that come as people type them: lower case, without punctuation.
+    typed: float = 0.0
     # The objectives that are made of prose.
     cloze: ClozeConfig = field(default_factory=ClozeConfig)
     facts: FactsConfig = field(default_factory=FactsConfig)
@@ -295,8 +297,8 @@ def _check(config: TrainConfig) -> None:
         shares += [one.unanswerable for one in (stage, *stage.settings.values()) if one.unanswerable is not None]
     if model.method == "full" and {*model.rates, *(rate for stage in config.stages for rate in stage.all_rates())} != {1}:
         raise ConfigError("Method 'full' does not compress: its model and stages have rate 1 alone.")
-    if not all(0 <= share <= 1 for share in [*shares, config.data.titled, config.data.altered]):
-        raise ConfigError("A share (`unanswerable`, `titled`, `altered`) must be between 0 and 1.")
+    if not all(0 <= share <= 1 for share in [*shares, config.data.titled, config.data.altered, config.data.typed]):
+        raise ConfigError("A share (`unanswerable`, `titled`, `altered`, `typed`) must be between 0 and 1.")
     if not any(shares):
         model.refusal = ""  # a model that is not trained to refuse must not claim it
     elif not model.refusal:

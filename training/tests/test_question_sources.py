@@ -85,9 +85,9 @@ def test_titles_stand_before_the_passages_of_their_share_of_contexts(tmp_path):
     source = paragraphs(tmp_path / "x.train.jsonl", DataConfig(validation_paragraphs=0, titled=0.5, distractors=[0.5, 0.5]))
     draw = random.Random(0)
     items = [source.draw(draw, Wanted()) for _ in range(200)]
-    assert not any(item.passages[0].startswith("Article") for item in items if len(item.passages) == 1)
-    several = [all(one.startswith("Article") for one in item.passages) for item in items if len(item.passages) > 1]
-    assert 0.3 < sum(several) / len(several) < 0.7
+    for alone in (True, False):
+        titled = [{one.startswith("Article") for one in item.passages} for item in items if (len(item.passages) == 1) == alone]
+        assert all(len(one) == 1 for one in titled) and 0.3 < titled.count({True}) / len(titled) < 0.7
 
 
 def test_paragraphs_need_no_title(tmp_path):

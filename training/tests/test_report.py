@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -59,12 +60,12 @@ def test_mixed_rates_have_a_table_of_losses_by_who_chooses():
 def test_a_row_without_a_result_says_so_and_a_sample_tells_its_size():
     assert percent(None) == "–" and percent(0.123) == "12.3" and percent(MEAN) == "50.0 [40.0, 60.0]"
     lines = question_tables({"questions--squad--GMSA-4x": result(n=12)})
-    (row,) = (line for line in lines if line.startswith("| GMSA 4x"))
+    (row,) = (line for line in lines if line.startswith("| GMSA 4x |"))
     assert row == "| GMSA 4x | 12 of 40 | 100 → 25 | 50.0 [40.0, 60.0] | 50.0 [40.0, 60.0] | 50.0 [40.0, 60.0] | – | – |"
     assert "| GMSA 8x | not measured |  |  |  |  |  |  |" in lines
     more = question_tables({"questions--squad--GMSA-16x": result()})
     assert sum(line.startswith("| GMSA 16x | 40 |") for line in more) == 1
-    assert question_tables({}) == ["Not measured yet (98 rows).", ""]
+    assert question_tables({}) == ["Not measured yet (112 rows).", ""]
     assert "### hotpotqa" in lines and not any("nan" in line for line in lines)
     assert card_results({}) == []
 
@@ -99,9 +100,14 @@ def test_losses_of_several_runs_are_drawn_on_one_plot(tmp_path):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     ((caption, path),) = draw({}, tmp_path / "curves", tmp_path / "out")
     assert caption == "Losses: paradigms" and path.name == "curves-paradigms.svg" and path.stat().st_size < 200_000
-    (folder / "tcp.jsonl").unlink()
+    other = {"kind": "train", "step": 1, "loss": {"qa/4": 1.0}}
+    (folder / "tcp.jsonl").write_text(json.dumps(other) + "\n")
     with pytest.raises(DataError, match="two of the runs"):
         draw({}, tmp_path / "curves", tmp_path / "out")
+    (folder / "tcp.jsonl").unlink()
+    ((_, path),) = draw({}, tmp_path / "curves", tmp_path / "out")
+    drawn = path.read_text()
+    assert "autoencoding" in drawn and "4x" in drawn and not re.search(r"\d\.\d{3}", drawn)
 
 
 def test_plots_are_the_same_for_the_same_results_and_old_ones_go(tmp_path):

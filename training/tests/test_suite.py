@@ -212,13 +212,14 @@ def test_a_limit_over_all_rows_ends_a_row_as_well(folder, tmp_path, monkeypatch)
 def test_results_hold_scores_ratios_and_commands_but_no_records(folder, reports, tmp_path, capsys):
     docs = tmp_path / "docs"
     docs.mkdir()
-    shutil.copy(reports / "questions--squad--GMSA-4x.json", reports / "onnx-q4.json")
+    shutil.copy(reports / "questions--squad--GMSA-4x.json", reports / "questions--squad--GMSA-4x--q4-graphs.json")
     given = ["--collect", reports, "--results", tmp_path / "results", "--docs", docs, "--card", tmp_path / "card.json"]
     (tmp_path / "card.json").write_text('{"limits": ["kept"]}')
     assert report_main([str(one) for one in given]) == 0
     results = read_results(tmp_path / "results")
     one = results["questions--squad--GMSA-4x"]
     assert "records" not in one and one["ratio"]["n"] == 6
+    assert results["questions--squad--GMSA-4x--q4-graphs"]["ratio"] == one["ratio"]
     assert one["command"] == (
         "python -m gmsa_training evaluate --checkpoint RUNS/run/packed --data DATA/squad.dev.jsonl.gz --mode gmsa --rate 4 --dtype fp32"
     )
@@ -227,7 +228,7 @@ def test_results_hold_scores_ratios_and_commands_but_no_records(folder, reports,
     assert str(tmp_path) not in json.dumps(results) and str(folder) not in json.dumps(results)
     page = (docs / "results.md").read_text()
     assert "| GMSA 4x | 6 |" in page and "| TCP 4x | not measured |" in page and one["command"] in page
-    assert "### hotpotqa\n\nNot measured yet" in page and "| onnx-q4 | 6 |" in page
+    assert "### hotpotqa\n\nNot measured yet" in page and "| questions--squad--GMSA-4x--q4-graphs | 6 |" in page
     assert {path.name for path in (docs / "results").iterdir()} == {"questions.svg", "restoration.svg"}
     assert "results/questions.svg" in page
     card = json.loads((tmp_path / "card.json").read_text())

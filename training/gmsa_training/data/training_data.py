@@ -17,6 +17,7 @@ from gmsa_training.data.questions.cloze import ClozeSource
 from gmsa_training.data.questions.facts import FactSource
 from gmsa_training.data.questions.opening import open_questions
 from gmsa_training.data.questions.source import Questions, QuestionSource, Wanted
+from gmsa_training.data.questions.typed import as_typed
 
 
 @dataclass
@@ -40,6 +41,10 @@ class TrainingData:
         return Wanted(share, _first(own.lengths, stage.context_tokens, self.config.context_tokens))
 
     def draw_questions(self, draw: random.Random, wanted: Wanted, objective: str = "qa") -> Questions:
+        found = self._drawn(draw, wanted, objective)
+        return as_typed(found, self.config.typed, draw) if self.config.typed else found
+
+    def _drawn(self, draw: random.Random, wanted: Wanted, objective: str) -> Questions:
         if objective != "qa":
             if objective not in self.made:
                 raise DataError(f"The {objective} objective needs prose files in the configuration's data section.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+# Hundredths of a point are enough, and make curves half as large.
+_LONG_NUMBER = re.compile(r"\d+\.\d{3,}")
 _STABLE = {"svg.fonttype": "none", "svg.hashsalt": "gmsa"}
 
 
@@ -21,6 +24,9 @@ def save(figure: Figure, path: Path) -> None:
     figure.tight_layout()
     with matplotlib.rc_context(_STABLE):
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=110)
+    if path.suffix == ".svg":
+        text = path.read_text(encoding="utf-8")
+        path.write_text(_LONG_NUMBER.sub(lambda found: f"{float(found[0]):.2f}", text), encoding="utf-8")
     plt.close(figure)
 
 

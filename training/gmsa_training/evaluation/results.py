@@ -75,7 +75,8 @@ def collect(reports: Path, results: Path) -> list[Path]:
             "scores": report["scores"],
             "seconds": report["seconds"],
         }
-        reference = references.get(path.stem)
+        # A further measurement of a row, as by other graphs, is named ROW--WHAT.
+        reference = references.get(path.stem) or references.get(path.stem.rpartition("--")[0])
         if reference and (reports / f"{reference}.json").is_file():
             result["ratio"] = ratios(report, _read(reports / f"{reference}.json", "settings", "scores", "records"))
         results.mkdir(parents=True, exist_ok=True)

@@ -151,11 +151,11 @@ def other_table(results: Results) -> list[str]:
     """Results that are no row of the plan, such as those of exported graphs."""
     known = {row.name for row in rows_for(results)} | {name for name, result in results.items() if _is_mixed(result)}
     rows = [
-        [name, _count(result["scores"]), *(percent(result["scores"].get(key)) for key in ("em", "f1", "refused"))]
+        [name, _count(result["scores"]), *(percent(result["scores"].get(key)) for key in ("em", "f1", "refused")), _ratio(result)]
         for name, result in results.items()
         if name not in known
     ]
-    return [*markdown(["", "n", "EM", "F1", "refused"], rows), ""] if rows else []
+    return [*markdown(["", "n", "EM", "F1", "refused", "F1 / fine-tuned full prompt"], rows), ""] if rows else []
 
 
 def card_results(results: Results) -> list[dict[str, Any]]:

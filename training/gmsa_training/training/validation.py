@@ -10,6 +10,7 @@ from gmsa_training.data.batches import prose_sample
 from gmsa_training.data.packed_batch import PackedBatch
 from gmsa_training.data.packing import Sample
 from gmsa_training.data.questions.source import Questions, Wanted, unanswered
+from gmsa_training.data.questions.typed import as_typed
 from gmsa_training.data.sample_maker import SampleMaker
 
 _SAMPLES = 64
@@ -31,7 +32,8 @@ def _made(maker: SampleMaker, objective: str, rate: int) -> list[Sample]:
 
 
 def validation_batches(maker: SampleMaker, stages: Sequence[Stage] = ()) -> dict[str, list[PackedBatch]]:
-    """By objective and rate, such as `qa/4`; `refusal` are questions about a text that does not hold the answer.
+    """By objective and rate, such as `qa/4`; `typed` are the same questions as people type them, `refusal` questions about
+    a text that does not hold the answer.
     stages: which of the objectives that are made of prose are trained."""
     draw = random.Random(1)
     config, data = maker.config, maker.data
@@ -40,6 +42,7 @@ def validation_batches(maker: SampleMaker, stages: Sequence[Stage] = ()) -> dict
     windows = [texts.draw(draw, length) for _ in range(_SAMPLES)] if texts else []
     questions: list[Questions] = [item for source, _ in data.questions for item in source.validation]
     questions = draw.sample(questions, min(4 * _SAMPLES, len(questions)))
+    typed = [as_typed(item, 1.0, draw) for item in questions] if data.config.typed else []
     refused = unanswered(questions, draw) if config.refusal and questions else []
     trained = {objective for stage in stages for objective in stage.objectives}
     made = [objective for objective in OBJECTIVES if objective in trained - {"autoencoding", "qa"}]
@@ -49,6 +52,7 @@ def validation_batches(maker: SampleMaker, stages: Sequence[Stage] = ()) -> dict
         groups: dict[str, list[Sample]] = {
             "autoencoding": [sample for sample in restored if sample],
             "qa": [maker.questions(item, rate) for item in questions],
+            "typed": [maker.questions(item, rate) for item in typed],
             "refusal": [maker.questions(item, rate) for item in refused],
         } | {objective: _made(maker, objective, rate) for objective in made}
         for objective, samples in groups.items():

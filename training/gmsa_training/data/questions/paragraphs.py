@@ -95,7 +95,7 @@ class ParagraphSource(QuestionSource):
         draw.shuffle(rest)
         turns: list[tuple[str, str | None]] = [self.paragraphs[own].turns[first], *rest[: self.config.questions_per_context - 1]]
         chosen = self._context(own, wanted, draw)
-        titled = len(chosen) > 1 and draw.random() < self.config.titled
+        titled = draw.random() < self.config.titled
         passages = [self.paragraphs[number].passage(titled) for number in chosen]
         if self.config.altered:
             altered = self.alterations.alter(Questions(turns, passages), self.config.altered, draw)
