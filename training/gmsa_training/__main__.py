@@ -10,6 +10,7 @@ _COMMANDS = {
     "train": "gmsa_training.training.train",
     "runs": "gmsa_training.training.runs",
     "loss_plot": "gmsa_training.training.loss_plot",
+    "ask_prose": "gmsa_training.asking.ask_prose",
     "export": "gmsa_training.export.__main__",
     "evaluate": "gmsa_training.evaluation.evaluate",
     "needle": "gmsa_training.evaluation.needle",

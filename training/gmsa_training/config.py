@@ -12,7 +12,7 @@ import yaml
 
 METHODS = ("gmsa", "tcp", "full")
 QUESTION_OBJECTIVES = ("qa", "cloze", "facts")
-OBJECTIVES = ("autoencoding", "continuation", "recall", *QUESTION_OBJECTIVES)
+OBJECTIVES = ("autoencoding", "continuation", "recall", "asking", *QUESTION_OBJECTIVES)
 
 
 class ConfigError(ValueError):
@@ -112,6 +112,14 @@ class RecallConfig:
 
 
 @dataclass
+class AskingConfig:
+    """Asking for a given answer: a question of the qa files from its answer and its context. For a model that makes
+    questions (`ask_prose`)."""
+
+    template: str = "\n\nAnswer: {answer}\nQuestion:"
+
+
+@dataclass
 class DataConfig:
     """Files relative to the data folder. `qa` maps a file to its share of the questions."""
 
@@ -140,6 +148,7 @@ class DataConfig:
     facts: FactsConfig = field(default_factory=FactsConfig)
     continuation: ContinuationConfig = field(default_factory=ContinuationConfig)
     recall: RecallConfig = field(default_factory=RecallConfig)
+    asking: AskingConfig = field(default_factory=AskingConfig)
 
 
 @dataclass

@@ -41,6 +41,9 @@ def draw_sample(objective: str, maker: SampleMaker, stage: Stage, draw: random.R
     if objective in QUESTION_OBJECTIVES:
         wanted = replace(data.wanted(stage, objective), longest=longest)
         return _fitting(maker.questions(data.draw_questions(draw, wanted, objective), rate), maker)
+    if objective == "asking":
+        wanted = replace(data.wanted(stage, objective), longest=longest, unanswerable=0.0)
+        return _fitting(maker.asking(data.draw_questions(draw, wanted, objective), rate), maker)
     if data.prose is None:
         raise DataError(f"The {objective} objective needs prose files in the configuration's data section.")
     return _fitting(prose_sample(objective, maker, data.prose, draw, min(tokens, longest), rate), maker)

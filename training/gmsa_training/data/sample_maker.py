@@ -18,8 +18,8 @@ _WORD = re.compile(r"\S+")
 
 
 class SampleMaker:
-    """Turns texts into samples: autoencoding and questions (paper section 3.4, the latter as KEFT), continuation and
-    recall."""
+    """Turns texts into samples: autoencoding and questions (paper section 3.4, the latter as KEFT), continuation, recall
+    and asking."""
 
     def __init__(self, data: TrainingData, config: ModelConfig) -> None:
         self.data = data
@@ -49,6 +49,17 @@ class SampleMaker:
         ids = self.data.encode(texts)
         turns = [(prompt, [*answer, self.config.end_ids[0]]) for prompt, answer in zip(ids[0::2], ids[1::2])]
         return Sample(segments, rate, turns)
+
+    def asking(self, item: Questions, rate: int) -> Sample | None:
+        """Asks the question that has a given answer; None if no question of the item has one."""
+        template = self.data.config.asking.template
+        known = [(question, answer) for question, answer in item.turns if answer is not None]
+        if not known:
+            return None
+        texts = [text for question, answer in known for text in (template.replace("{answer}", answer), " " + question)]
+        ids = self.data.encode(texts)
+        turns = [(prompt, [*target, self.config.end_ids[0]]) for prompt, target in zip(ids[0::2], ids[1::2])]
+        return Sample(self._segments("\n\n".join(item.passages)), rate, turns)
 
     def _segments(self, text: str) -> list[list[int]]:
         return [segment.ids for segment in cut_segments(text, self.data.encode, self.config.segment_length)]

@@ -5,7 +5,7 @@ Texts stay text until a sample is drawn, so the windows differ every time."""
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,15 +42,15 @@ class TrainingData:
 
     def draw_questions(self, draw: random.Random, wanted: Wanted, objective: str = "qa") -> Questions:
         found = self._drawn(draw, wanted, objective)
-        return as_typed(found, self.config.typed, draw) if self.config.typed else found
+        return as_typed(found, self.config.typed, draw) if self.config.typed and objective != "asking" else found
 
     def _drawn(self, draw: random.Random, wanted: Wanted, objective: str) -> Questions:
-        if objective != "qa":
+        if objective not in ("qa", "asking"):
             if objective not in self.made:
                 raise DataError(f"The {objective} objective needs prose files in the configuration's data section.")
             return self.made[objective].draw(draw, wanted)
         if not self.questions:
-            raise DataError("The qa objective needs question files in the configuration's data section.")
+            raise DataError(f"The {objective} objective needs question files in the configuration's data section.")
         sources, weights = zip(*self.questions)
         return draw.choices(sources, weights)[0].draw(draw, wanted)
 
@@ -64,17 +64,25 @@ def made_questions(prose: ProseSource | None, config: DataConfig) -> dict[str, Q
     return {"cloze": ClozeSource(prose, config.cloze), "facts": FactSource(prose, config.facts)} if prose else {}
 
 
+def refuse_measuring_files(names: Iterable[str]) -> None:
+    """Raises DataError if one of the files is only for measuring."""
+    for name in names:
+        if any(part in ("test", "dev", "heldout") for part in name.split(".")):
+            raise DataError(f"{name} is for measuring only and must not be trained on.")
+
+
+def read_prose(paths: Sequence[Path]) -> tuple[ProseSource | None, ProseSource | None]:
+    """What is trained on, and every 500th document, which is kept out to validate on."""
+    texts = [row["text"] for path in paths for row in read_jsonl(path)]
+    heldout, kept = texts[::500], [text for i, text in enumerate(texts) if i % 500]
+    return ProseSource(kept or texts) if texts else None, ProseSource(heldout) if heldout else None
+
+
 def load_training_data(folder: str | Path, config: DataConfig, encode: Callable[[list[str]], list[list[int]]]) -> TrainingData:
     """Reads every file that the configuration names. Files that are only for measuring are refused."""
     folder = Path(folder)
-    for name in [*config.prose, *config.qa]:
-        if any(part in ("test", "dev", "heldout") for part in name.split(".")):
-            raise DataError(f"{name} is for measuring only and must not be trained on.")
-    texts = [row["text"] for name in config.prose for row in read_jsonl(folder / name)]
-    # Every 500th document is kept out of training, to validate on.
-    heldout, kept = texts[::500], [text for i, text in enumerate(texts) if i % 500]
-    prose = ProseSource(kept or texts) if texts else None
-    heldout_prose = ProseSource(heldout) if heldout else None
+    refuse_measuring_files([*config.prose, *config.qa])
+    prose, heldout_prose = read_prose([folder / name for name in config.prose])
     return TrainingData(
         prose=prose,
         heldout_prose=heldout_prose,

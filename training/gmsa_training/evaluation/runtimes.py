@@ -38,9 +38,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 def check_model_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Also fills in the defaults that depend on each other."""
     kinds = ONNX_DTYPES if options.model else TORCH_DTYPES
-    options.dtype = options.dtype or (
-        "q4" if options.model else "bf16" if options.device == "cuda" else "fp32"
-    )
+    options.dtype = options.dtype or ("q4" if options.model else _default_dtype(options.device))
     if options.dtype not in kinds:
         other = "--checkpoint and --base" if options.model else "--model"
         parser.error(f"--dtype {options.dtype} is for {other}; choose from {', '.join(kinds)}.")
@@ -121,21 +119,38 @@ def _base_model(source: str, device: str, dtype) -> Runtime:
     return TorchRuntime(GmsaModel(base, base.config, config), tokenizer, device, dtype)
 
 
+def checkpoint_runtime(folder: Path, device: str, dtype: str | None = None) -> Runtime:
+    """Packed weights, or a model folder, in PyTorch. dtype: bf16 on cuda and fp32 on the CPU if None."""
+    import torch
+
+    from gmsa_training.evaluation.torch_runtime import TorchRuntime
+    from gmsa_training.export.reload import load_model
+
+    # cuDNN's attention plans a graph for every new shape, and every generated token has one.
+    torch.backends.cuda.enable_cudnn_sdp(False)
+    model, tokenizer, _ = load_model(folder)
+    return TorchRuntime(model, tokenizer, device, _torch_dtype(dtype or _default_dtype(device)))
+
+
+def _default_dtype(device: str) -> str:
+    return "bf16" if device == "cuda" else "fp32"
+
+
+def _torch_dtype(name: str) -> Any:
+    import torch
+
+    return {"fp32": torch.float32, "bf16": torch.bfloat16}[name]
+
+
 def load_runtime(options: argparse.Namespace) -> Runtime:
     # ONNX Runtime or PyTorch alone suffices, and importing both takes seconds.
     if options.model:
         from gmsa_training.evaluation.onnx_runtime import OnnxRuntime
 
         return OnnxRuntime(options.model, options.dtype)
+    if options.checkpoint:
+        return checkpoint_runtime(options.checkpoint, options.device, options.dtype)
     import torch
 
-    # cuDNN's attention plans a graph for every new shape, and every generated token has one.
     torch.backends.cuda.enable_cudnn_sdp(False)
-    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[options.dtype]
-    if options.base:
-        return _base_model(options.base, options.device, dtype)
-    from gmsa_training.evaluation.torch_runtime import TorchRuntime
-    from gmsa_training.export.reload import load_model
-
-    model, tokenizer, _ = load_model(options.checkpoint)
-    return TorchRuntime(model, tokenizer, options.device, dtype)
+    return _base_model(options.base, options.device, _torch_dtype(options.dtype))

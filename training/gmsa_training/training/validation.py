@@ -45,7 +45,7 @@ def validation_batches(maker: SampleMaker, stages: Sequence[Stage] = ()) -> dict
     typed = [as_typed(item, 1.0, draw) for item in questions] if data.config.typed else []
     refused = unanswered(questions, draw) if config.refusal and questions else []
     trained = {objective for stage in stages for objective in stage.objectives}
-    made = [objective for objective in OBJECTIVES if objective in trained - {"autoencoding", "qa"}]
+    made = [objective for objective in OBJECTIVES if objective in trained - {"autoencoding", "qa", "asking"}]
     batches: dict[str, list[PackedBatch]] = {}
     for rate in config.rates:
         restored = [maker.autoencoding(text, length, rate) for text in windows]
@@ -53,6 +53,7 @@ def validation_batches(maker: SampleMaker, stages: Sequence[Stage] = ()) -> dict
             "autoencoding": [sample for sample in restored if sample],
             "qa": [maker.questions(item, rate) for item in questions],
             "typed": [maker.questions(item, rate) for item in typed],
+            "asking": [sample for item in questions if (sample := maker.asking(item, rate))] if "asking" in trained else [],
             "refusal": [maker.questions(item, rate) for item in refused],
         } | {objective: _made(maker, objective, rate) for objective in made}
         for objective, samples in groups.items():

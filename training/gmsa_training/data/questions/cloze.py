@@ -59,13 +59,14 @@ _BEGINNING = re.compile(r"(?:The|A|An|In|On|At|It|He|She|They|We|This|These|Thos
 
 
 @dataclass(frozen=True)
-class _Span:
+class Span:
     kind: str
     start: int
     end: int
 
 
-def _spans(sentence: str) -> list[_Span]:
+def answer_spans(sentence: str) -> list[Span]:
+    """What of a sentence can be asked for: names, dates, years, counts, amounts, shares and quoted titles."""
     found = []
     for match in _SPANS.finditer(sentence):
         kind = match.lastgroup or ""
@@ -81,11 +82,11 @@ def _spans(sentence: str) -> list[_Span]:
                 continue
         if kind != "date" and re.match(r"[-–/]\w|[°²]|\.\d", sentence[end : end + 2]):
             continue
-        found.append(_Span(kind, start, end))
+        found.append(Span(kind, start, end))
     return found
 
 
-def _question_word(span: _Span, before: str, draw: random.Random) -> str:
+def _question_word(span: Span, before: str, draw: random.Random) -> str:
     if span.kind != "name":
         return draw.choice(_WORDS[span.kind])
     if before in ("in", "at", "near", "on"):
@@ -93,7 +94,7 @@ def _question_word(span: _Span, before: str, draw: random.Random) -> str:
     return draw.choice(["whom or what", "what or whom"] if before in _PREPOSITIONS else ["who or what", "who or what", "what"])
 
 
-def _ask(sentence: str, span: _Span, draw: random.Random) -> str | None:
+def _ask(sentence: str, span: Span, draw: random.Random) -> str | None:
     """The question whose answer is a span of the sentence; None if too little is left to tell what is asked."""
     glued = _GLUED.match(sentence, span.end)
     assert glued is not None
@@ -157,7 +158,7 @@ def _balanced(text: str) -> str:
 
 def make_cloze(sentence: str, draw: random.Random) -> tuple[str, str] | None:
     """A question and its answer, which stands in the sentence once; None where nothing can be asked for."""
-    spans = _spans(sentence)
+    spans = answer_spans(sentence)
     # Names are frequent: the other kinds come first, half of the time.
     rare = [span for span in spans if span.kind != "name"]
     if rare and draw.random() < 0.5:
@@ -175,7 +176,8 @@ def make_cloze(sentence: str, draw: random.Random) -> tuple[str, str] | None:
     return asked, answer
 
 
-def _sentences(text: str) -> list[str]:
+def sentences_of(text: str) -> list[str]:
+    """The sentences of prose that are whole and neither very short nor very long."""
     found = []
     for one in _END.split(text):
         if _SENTENCE_WORDS[0] <= one.count(" ") + 1 <= _SENTENCE_WORDS[1] and one[0].isupper() and one[-1] in ".!?" and not _CODE.search(one):
@@ -192,7 +194,7 @@ class ClozeSource(QuestionSource):
     def draw(self, draw: random.Random, wanted: Wanted) -> Questions:
         for _ in range(_CONTEXT_TRIES):
             passages = self.prose.passages(draw, wanted.characters(draw))
-            sentences = [one for passage in passages for one in _sentences(passage)]
+            sentences = [one for passage in passages for one in sentences_of(passage)]
             draw.shuffle(sentences)
             found: dict[str, tuple[str, str]] = {}
             for sentence in sentences:
@@ -216,7 +218,7 @@ class ClozeSource(QuestionSource):
     def _foreign(self, context: Context, draw: random.Random) -> tuple[str, None] | None:
         """A question on another text, of which the context does not hold the answer."""
         for _ in range(TRIES):
-            sentences = _sentences(self.prose.draw(draw, 200))
+            sentences = sentences_of(self.prose.draw(draw, 200))
             asked = make_cloze(draw.choice(sentences), draw) if sentences else None
             if asked is not None and not context.holds([asked[1]]):
                 return asked[0], None

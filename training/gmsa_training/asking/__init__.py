@@ -1,0 +1,1 @@
+"""Questions on prose that a trained model makes, for further training."""

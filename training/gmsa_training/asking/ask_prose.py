@@ -1,0 +1,137 @@
+"""Makes questions on prose, for further training, in the form of SQuAD's paragraphs:
+
+    python -m gmsa_training ask_prose --asker RUNS/asker/packed --answerer RUNS/full-prompt/packed --device cuda \\
+        --prose DATA/prose.wikipedia.jsonl.xz --out DATA/asked.train.jsonl.gz --count 100000
+
+The asker (configs/asker.yaml) asks for a name, date or number of a passage; the answerer, the fine-tuned original prompt,
+answers, and what it answers otherwise is dropped (roundtrip consistency, Alberti et al. 2019, "Synthetic QA Corpora
+Generation with Roundtrip Consistency"). On several GPUs, start one for each with another --seed and join the files."""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import itertools
+import json
+import random
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from gmsa_training.asking.passages import Passage, passages
+from gmsa_training.config import AskingConfig
+from gmsa_training.data.jsonl import DataError
+from gmsa_training.data.training_data import read_prose, refuse_measuring_files
+from gmsa_training.evaluation.inference import DecoderInput, Gmsa, InferenceError
+from gmsa_training.evaluation.metrics import f1, first_line, normalise_answer
+from gmsa_training.evaluation.runtimes import BATCH_SIZES, checkpoint_runtime
+from gmsa_training.evaluation.time_limit import TimeLimit
+
+_QUESTION_TOKENS = 40
+_CHUNK = 2  # full batches of passages that are asked together
+_AGREED = 0.8  # F1 of the answer that was given with the one that was asked for
+_WORDS = (4, 30)  # of a question
+
+
+def is_kept(question: str, answer: str, given: str) -> bool:
+    """Whether a question is one, does not tell its answer, and is answered with it."""
+    words = len(question.split())
+    told = f" {normalise_answer(answer)} " in f" {normalise_answer(question)} "
+    return question.endswith("?") and _WORDS[0] <= words <= _WORDS[1] and not told and f1(given, [answer]) >= _AGREED
+
+
+class Asker:
+    """Both models, over the tokens of the passages."""
+
+    def __init__(self, asker: Gmsa, answerer: Gmsa, template: str) -> None:
+        for name, one in (("asker", asker), ("answerer", answerer)):
+            if one.config.method != "full":
+                raise InferenceError(f"The {name} has method {one.config.method!r}; it must be 'full', a model that reads the text itself.")
+        self.asker, self.answerer, self.template = asker, answerer, template
+
+    def ask(self, chunk: Sequence[Passage]) -> list[dict[str, Any]]:
+        """Paragraphs with the questions that are kept; those without any are left out."""
+        cut = self.asker.cutter.cut(one.text for one in chunk)
+        ids = [[token for segment in cut[one.text] for token in segment] for one in chunk]
+        asked = [(number, answer) for number, one in enumerate(chunk) for answer in one.answers]
+        prompts = self.asker.encode([self.template.replace("{answer}", answer) for _, answer in asked])
+        prefix = self.asker.config.prefix_ids
+        inputs = [DecoderInput([*prefix, *ids[number]], [], prompt, _QUESTION_TOKENS) for (number, _), prompt in zip(asked, prompts)]
+        questions = [first_line(self.asker.decode(one.token_ids)) for one in self.asker.generate(inputs)]
+        replies = self.answerer.generate(
+            [self.answerer.question_input(question, (), ids[number]) for (number, _), question in zip(asked, questions)]
+        )
+        rows: list[dict[str, Any]] = [{"title": "", "text": one.text, "qas": []} for one in chunk]
+        for (number, answer), question, reply in zip(asked, questions, replies, strict=True):
+            if is_kept(question, answer, first_line(self.answerer.decode(reply.token_ids))):
+                rows[number]["qas"].append({"id": None, "question": question, "answers": [answer]})
+        return [row for row in rows if row["qas"]]
+
+
+def chunks(found: Iterator[Passage], questions: int) -> Iterator[list[Passage]]:
+    """Endless lists of passages with about so many questions."""
+    while True:
+        chunk: list[Passage] = []
+        while sum(len(one.answers) for one in chunk) < questions:
+            chunk += itertools.islice(found, max(1, questions // 8))
+        yield chunk
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m gmsa_training ask_prose", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--asker", type=Path, required=True, help="packed weights of configs/asker.yaml")
+    parser.add_argument("--answerer", type=Path, required=True, help="packed weights of configs/full-prompt.yaml")
+    parser.add_argument("--prose", type=Path, nargs="+", required=True, help="prose that may be trained on")
+    parser.add_argument("--out", type=Path, required=True, help="a file that is not there yet: .jsonl.gz")
+    parser.add_argument("--count", type=int, help="ends with so many questions")
+    parser.add_argument("--seconds", type=float, help="begins nothing further after so many, once the models are loaded")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--batch-size", type=int, help="rows a batch (default 16, on cuda 1024)")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    for name in ("count", "seconds", "batch_size"):
+        if (value := getattr(options, name)) is not None and value <= 0:
+            parser.error(f"--{name.replace('_', '-')} must be above 0.")
+    if not (options.count or options.seconds):
+        parser.error("Give --count or --seconds; prose does not end.")
+    if options.out.exists():
+        parser.error(f"{options.out} is there already; choose another --out.")
+    batch_size = options.batch_size or BATCH_SIZES[options.device]
+    try:
+        refuse_measuring_files(path.name for path in options.prose)
+        prose, _ = read_prose(options.prose)
+        if prose is None:
+            raise DataError("The prose files hold no text.")
+        asker = Gmsa(checkpoint_runtime(options.asker, options.device), batch_size)
+        answerer = Gmsa(checkpoint_runtime(options.answerer, options.device), batch_size, asker.cutter)
+        models = Asker(asker, answerer, AskingConfig().template)
+    except (DataError, InferenceError, OSError, ValueError) as error:
+        print(f"ask_prose: {error}", file=sys.stderr)
+        return 1
+    limit, started, asked, kept = TimeLimit(options.seconds), time.monotonic(), 0, 0
+    partial = options.out.with_name(options.out.name + ".partial")
+    with gzip.open(partial, "wt", encoding="utf-8") as file:
+        for chunk in chunks(passages(prose, random.Random(options.seed)), _CHUNK * batch_size):
+            if limit.is_up() or kept >= (options.count or kept + 1):
+                break
+            rows = models.ask(chunk)
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            asked += sum(len(one.answers) for one in chunk)
+            kept += sum(len(row["qas"]) for row in rows)
+            print(f"{kept} of {asked} questions kept, {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+    partial.replace(options.out)
+    print(f"{options.out}: {kept} questions, {100 * kept / max(1, asked):.0f} % of those that were asked")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
