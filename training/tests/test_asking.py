@@ -20,8 +20,8 @@ from gmsa_training.data.questions.source import Questions, Wanted
 from gmsa_training.training.train import Trainer
 
 PROSE = [
-    "\n\n".join(f"In {1900 + i} the painter Anna Reed moved to the town of Bergen, where she sold {i + 3} wooden ships." for _ in range(1))
-    + " The harbour was frozen for most of the winter, and few people came to see her."
+    f"In {1900 + i} the painter Anna Reed moved to the town of Bergen, where she sold {i + 3} wooden ships."
+    " The harbour was frozen for most of the winter, and few people came to see her."
     for i in range(40)
 ]
 FULL = {"method": "full", "rates": [1], "default_rate": 1, "segment_length": 64, "window": 1024}

@@ -114,7 +114,7 @@ def test_a_step_of_drawn_objectives_has_batches_of_one_size_that_count_alike(mak
     counts = Counter(batch.objective for step in steps for batch in step)
     assert 0.6 < counts["autoencoding"] / 80 < 0.95 and counts["qa"]
     shapes = [batch.shape for step in steps[1:] for batch in step]
-    assert all(256 < rows * length <= 512 + 32 * rows for rows, length in shapes)  # lengths are rounded up to 32
+    assert all(256 < rows * length <= 512 + 31 * rows for rows, length in shapes)  # lengths are rounded up to 32
     assert batch_weight(stage, "qa") == 0.5
     stage.objectives_per_step = None
     assert batch_weight(stage, "qa") == pytest.approx(0.2)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import itertools
 import json
 import random
 import sys
@@ -25,7 +24,7 @@ from gmsa_training.config import AskingConfig
 from gmsa_training.data.jsonl import DataError
 from gmsa_training.data.training_data import read_prose, refuse_measuring_files
 from gmsa_training.evaluation.inference import DecoderInput, Gmsa, InferenceError
-from gmsa_training.evaluation.metrics import f1, first_line, normalise_answer
+from gmsa_training.evaluation.metrics import f1, first_line, holds_answer
 from gmsa_training.evaluation.runtimes import BATCH_SIZES, checkpoint_runtime
 from gmsa_training.evaluation.time_limit import TimeLimit
 
@@ -38,8 +37,8 @@ _WORDS = (4, 30)  # of a question
 def is_kept(question: str, answer: str, given: str) -> bool:
     """Whether a question is one, does not tell its answer, and is answered with it."""
     words = len(question.split())
-    told = f" {normalise_answer(answer)} " in f" {normalise_answer(question)} "
-    return question.endswith("?") and _WORDS[0] <= words <= _WORDS[1] and not told and f1(given, [answer]) >= _AGREED
+    is_question = question.endswith("?") and _WORDS[0] <= words <= _WORDS[1]
+    return is_question and not holds_answer(question, [answer]) and f1(given, [answer]) >= _AGREED
 
 
 class Asker:
@@ -53,8 +52,7 @@ class Asker:
 
     def ask(self, chunk: Sequence[Passage]) -> list[dict[str, Any]]:
         """Paragraphs with the questions that are kept; those without any are left out."""
-        cut = self.asker.cutter.cut(one.text for one in chunk)
-        ids = [[token for segment in cut[one.text] for token in segment] for one in chunk]
+        ids = [[token for segment in self.asker.segments(one.text) for token in segment.ids] for one in chunk]
         asked = [(number, answer) for number, one in enumerate(chunk) for answer in one.answers]
         prompts = self.asker.encode([self.template.replace("{answer}", answer) for _, answer in asked])
         prefix = self.asker.config.prefix_ids
@@ -71,12 +69,15 @@ class Asker:
 
 
 def chunks(found: Iterator[Passage], questions: int) -> Iterator[list[Passage]]:
-    """Endless lists of passages with about so many questions."""
-    while True:
-        chunk: list[Passage] = []
-        while sum(len(one.answers) for one in chunk) < questions:
-            chunk += itertools.islice(found, max(1, questions // 8))
-        yield chunk
+    """Lists of passages that have so many questions, or a few more."""
+    chunk: list[Passage] = []
+    count = 0
+    for one in found:
+        chunk.append(one)
+        count += len(one.answers)
+        if count >= questions:
+            yield chunk
+            chunk, count = [], 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -112,7 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
         if prose is None:
             raise DataError("The prose files hold no text.")
         asker = Gmsa(checkpoint_runtime(options.asker, options.device), batch_size)
-        answerer = Gmsa(checkpoint_runtime(options.answerer, options.device), batch_size, asker.cutter)
+        answerer = Gmsa(checkpoint_runtime(options.answerer, options.device), batch_size)
         models = Asker(asker, answerer, AskingConfig().template)
     except (DataError, InferenceError, OSError, ValueError) as error:
         print(f"ask_prose: {error}", file=sys.stderr)
@@ -121,7 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
     partial = options.out.with_name(options.out.name + ".partial")
     with gzip.open(partial, "wt", encoding="utf-8") as file:
         for chunk in chunks(passages(prose, random.Random(options.seed)), _CHUNK * batch_size):
-            if limit.is_up() or kept >= (options.count or kept + 1):
+            if limit.is_up() or (options.count and kept >= options.count):
                 break
             rows = models.ask(chunk)
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

@@ -29,7 +29,7 @@ from gmsa_training.evaluation.tables import (
     restoration_tables,
     unanswerable_tables,
 )
-from gmsa_training.training.loss_plot import compare_losses, plot_losses
+from gmsa_training.training.loss_plot import draw_losses
 
 BEGIN = "<!-- written by python -m gmsa_training report: begin -->"
 END = "<!-- written by python -m gmsa_training report: end -->"
@@ -73,11 +73,7 @@ def draw(results: Results, curves: Path, out: Path) -> list[tuple[str, Path]]:
         path = out / f"curves-{folder.name}.svg"
         out.mkdir(parents=True, exist_ok=True)
         try:
-            runs = {one.stem: one for one in sorted(folder.glob("*.jsonl"))}
-            if len(runs) == 1:
-                plot_losses(*runs.values(), path, *runs)
-            else:
-                compare_losses(runs, path, folder.name)
+            draw_losses({one.stem: one for one in sorted(folder.glob("*.jsonl"))}, path, folder.name)
         except ValueError as error:
             raise DataError(f"{folder}: {error}") from error
         plots.append((f"Losses: {folder.name}", path))

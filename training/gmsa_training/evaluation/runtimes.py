@@ -121,13 +121,9 @@ def _base_model(source: str, device: str, dtype) -> Runtime:
 
 def checkpoint_runtime(folder: Path, device: str, dtype: str | None = None) -> Runtime:
     """Packed weights, or a model folder, in PyTorch. dtype: bf16 on cuda and fp32 on the CPU if None."""
-    import torch
-
     from gmsa_training.evaluation.torch_runtime import TorchRuntime
     from gmsa_training.export.reload import load_model
 
-    # cuDNN's attention plans a graph for every new shape, and every generated token has one.
-    torch.backends.cuda.enable_cudnn_sdp(False)
     model, tokenizer, _ = load_model(folder)
     return TorchRuntime(model, tokenizer, device, _torch_dtype(dtype or _default_dtype(device)))
 
@@ -150,7 +146,4 @@ def load_runtime(options: argparse.Namespace) -> Runtime:
         return OnnxRuntime(options.model, options.dtype)
     if options.checkpoint:
         return checkpoint_runtime(options.checkpoint, options.device, options.dtype)
-    import torch
-
-    torch.backends.cuda.enable_cudnn_sdp(False)
     return _base_model(options.base, options.device, _torch_dtype(options.dtype))

@@ -25,6 +25,8 @@ class TorchRuntime(Runtime):
         device: str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
+        # cuDNN's attention plans a graph for every new shape, and every generated token has one.
+        torch.backends.cuda.enable_cudnn_sdp(False)
         self.config, self.tokenizer, self.device = model.config, tokenizer, torch.device(device)
         self.model = with_fixed_weights(model, self.device, dtype)
         self.max_positions = 131072 if self.device.type == "cuda" else 8192

@@ -90,15 +90,23 @@ def compare_losses(runs: dict[str, Path], out: Path, title: str = "") -> None:
     _save(figure, axes, names, out, title)
 
 
+def draw_losses(runs: dict[str, Path], out: Path, title: str = "") -> None:
+    """One run by objective, or several beside each other. runs: name -> metrics.jsonl."""
+    if len(runs) == 1:
+        plot_losses(*runs.values(), out, *runs)
+    else:
+        compare_losses(runs, out, title)
+
+
 def main(arguments: list[str]) -> int:
     if len(arguments) < 2 or arguments[0].startswith("-"):
         print("usage: python -m gmsa_training loss_plot METRICS.jsonl… FIGURE.svg  (one run, or several to compare)", file=sys.stderr)
         return 0 if arguments[:1] in (["--help"], ["-h"]) else 2
     *paths, target = map(Path, arguments)
-    if len(paths) == 1:
-        plot_losses(paths[0], target, paths[0].parent.name)
-    else:
-        compare_losses({path.parent.name: path for path in paths}, target)
+    runs = {path.parent.name: path for path in paths}
+    if len(runs) < len(paths):
+        raise ValueError("Two of the runs are in folders of the same name.")
+    draw_losses(runs, target)
     return 0
 
 
