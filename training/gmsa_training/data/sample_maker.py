@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Sequence
 
 from gmsa_training.config import ModelConfig
 from gmsa_training.data.packed_batch import PackedBatch
@@ -45,10 +46,7 @@ class SampleMaker:
         template = self.config.question_template
         answers = [self.config.refusal if answer is None else answer for _, answer in item.turns]
         asked = [template.replace("{question}", question) for question, _ in item.turns]
-        texts = [text for question, answer in zip(asked, answers) for text in (question, " " + answer)]
-        ids = self.data.encode(texts)
-        turns = [(prompt, [*answer, self.config.end_ids[0]]) for prompt, answer in zip(ids[0::2], ids[1::2])]
-        return Sample(segments, rate, turns)
+        return Sample(segments, rate, self._turns(asked, answers))
 
     def asking(self, item: Questions, rate: int) -> Sample | None:
         """Asks the question that has a given answer; None if no question of the item has one."""
@@ -56,10 +54,14 @@ class SampleMaker:
         known = [(question, answer) for question, answer in item.turns if answer is not None]
         if not known:
             return None
-        texts = [text for question, answer in known for text in (template.replace("{answer}", answer), " " + question)]
-        ids = self.data.encode(texts)
-        turns = [(prompt, [*target, self.config.end_ids[0]]) for prompt, target in zip(ids[0::2], ids[1::2])]
+        prompts = [template.replace("{answer}", answer) for _, answer in known]
+        turns = self._turns(prompts, [question for question, _ in known])
         return Sample(self._segments("\n\n".join(item.passages)), rate, turns)
+
+    def _turns(self, prompts: Sequence[str], targets: Sequence[str]) -> list[tuple[list[int], list[int]]]:
+        """Prompt and target of each turn, the target ended."""
+        ids = self.data.encode([text for prompt, target in zip(prompts, targets) for text in (prompt, " " + target)])
+        return [(prompt, [*target, self.config.end_ids[0]]) for prompt, target in zip(ids[0::2], ids[1::2])]
 
     def _segments(self, text: str) -> list[list[int]]:
         return [segment.ids for segment in cut_segments(text, self.data.encode, self.config.segment_length)]
