@@ -58,8 +58,10 @@ def test_the_question_follows_its_answer_as_it_was_written(asker, tmp_path):
     assert all(question.startswith("What colour") and question.endswith("?") for question, _ in drawn.turns)
 
 
-def test_passages_hold_each_of_their_answers_once():
-    found = list(itertools.islice(passages(ProseSource(PROSE), random.Random(0)), 30))
+def test_passages_hold_each_of_their_answers_once_and_have_the_title_of_their_text():
+    found = list(itertools.islice(passages(ProseSource(PROSE, [f"Ship {i}" for i in range(40)]), random.Random(0)), 30))
+    assert all(f"In {1900 + int(one.title.removeprefix('Ship '))} " in one.text for one in found)
+    assert not next(passages(ProseSource(PROSE), random.Random(0))).title
     assert all(one.text.count(answer) == 1 for one in found for answer in one.answers)
     answers = {answer for one in found for answer in one.answers}
     assert {"Bergen", "Anna Reed"} & answers and any(answer.isdigit() for answer in answers)
@@ -88,7 +90,7 @@ def test_chunks_have_about_as_many_questions_as_wanted():
 
 def run(asker, out, *more) -> int:
     packed, data = asker
-    (data / "told.jsonl").write_text("".join(json.dumps({"title": "t", "text": text}) + "\n" for text in PROSE))
+    (data / "told.jsonl").write_text("".join(json.dumps({"title": "Told", "text": text}) + "\n" for text in PROSE))
     given = ["--asker", packed, "--answerer", packed, "--prose", data / "told.jsonl", "--out", out, "--batch-size", 8, *more]
     return ask_prose.main([str(one) for one in given])
 
@@ -100,6 +102,7 @@ def test_what_is_kept_can_be_trained_on(asker, tmp_path, monkeypatch, capsys):
     assert run(asker, out, "--count", 20) == 0
     assert "100 %" in capsys.readouterr().out and not (tmp_path / "asked.train.jsonl.gz.partial").exists()
     rows = [json.loads(line) for line in gzip.open(out, "rt")]
+    assert {row["title"] for row in rows} == {"Told"}
     assert 20 <= sum(len(row["qas"]) for row in rows) and all(qa["answers"][0] in row["text"] for row in rows for qa in row["qas"])
     source = open_questions(out, tiny_config("unused").data)
     assert source.draw(random.Random(0), Wanted()).turns

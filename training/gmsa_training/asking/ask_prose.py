@@ -29,6 +29,7 @@ from gmsa_training.evaluation.runtimes import BATCH_SIZES, checkpoint_runtime
 from gmsa_training.evaluation.time_limit import TimeLimit
 
 _QUESTION_TOKENS = 40
+_POSITIONS = 320  # of the longest passage with a question and its answer, about
 _CHUNK = 2  # full batches of passages that are asked together
 _AGREED = 0.8  # F1 of the answer that was given with the one that was asked for
 _WORDS = (4, 30)  # of a question
@@ -61,7 +62,7 @@ class Asker:
         replies = self.answerer.generate(
             [self.answerer.question_input(question, (), ids[number]) for (number, _), question in zip(asked, questions)]
         )
-        rows: list[dict[str, Any]] = [{"title": "", "text": one.text, "qas": []} for one in chunk]
+        rows: list[dict[str, Any]] = [{"title": one.title, "text": one.text, "qas": []} for one in chunk]
         for (number, answer), question, reply in zip(asked, questions, replies, strict=True):
             if is_kept(question, answer, first_line(self.answerer.decode(reply.token_ids))):
                 rows[number]["qas"].append({"id": None, "question": question, "answers": [answer]})
@@ -114,6 +115,9 @@ def main(arguments: list[str] | None = None) -> int:
             raise DataError("The prose files hold no text.")
         asker = Gmsa(checkpoint_runtime(options.asker, options.device), batch_size)
         answerer = Gmsa(checkpoint_runtime(options.answerer, options.device), batch_size)
+        for one in (asker, answerer):
+            # Short rows of one length: a batch may be larger than where contexts of all lengths are read.
+            one.runtime.max_positions = max(one.runtime.max_positions, batch_size * _POSITIONS)
         models = Asker(asker, answerer, AskingConfig().template)
     except (DataError, InferenceError, OSError, ValueError) as error:
         print(f"ask_prose: {error}", file=sys.stderr)

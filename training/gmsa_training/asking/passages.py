@@ -18,12 +18,13 @@ _ANSWERS = 5  # of a passage, each of another sentence
 class Passage:
     text: str
     answers: tuple[str, ...]
+    title: str = ""
 
 
 def passages(prose: ProseSource, draw: random.Random) -> Iterator[Passage]:
     """Endless passages that hold at least one answer. An answer of a passage occurs in it once."""
     while True:
-        text = prose.passages(draw, draw.uniform(*_TOKENS) * CHARACTERS_PER_TOKEN)[0]
+        title, text = prose.titled_passage(draw, draw.uniform(*_TOKENS) * CHARACTERS_PER_TOKEN)
         sentences = sentences_of(text)
         draw.shuffle(sentences)
         answers: list[str] = []
@@ -35,4 +36,4 @@ def passages(prose: ProseSource, draw: random.Random) -> Iterator[Passage]:
                 if text.count(answer) == 1:
                     answers.append(answer)
         if answers:
-            yield Passage(text, tuple(answers))
+            yield Passage(text, tuple(answers), title)

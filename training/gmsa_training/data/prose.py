@@ -15,16 +15,19 @@ _BREAK = "\n\n"
 
 
 class ProseSource:
-    """Draws windows of text, every document weighted by its length."""
+    """Draws windows of text, every document weighted by its length. titles: of the texts, where they are needed."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    def __init__(self, texts: Sequence[str], titles: Sequence[str] | None = None) -> None:
         if not texts:
             raise DataError("There is no prose to draw from.")
-        self.texts = texts
+        self.texts, self.titles = texts, titles
         self.ends = list(itertools.accumulate(len(text) for text in texts))
 
+    def _number(self, draw: random.Random) -> int:
+        return bisect.bisect_right(self.ends, draw.randrange(self.ends[-1]))
+
     def document(self, draw: random.Random) -> str:
-        return self.texts[bisect.bisect_right(self.ends, draw.randrange(self.ends[-1]))]
+        return self.texts[self._number(draw)]
 
     def draw(self, draw: random.Random, tokens: int) -> str:
         """A piece of one document with a little more than `tokens` tokens, unless the document ends before."""
@@ -53,16 +56,24 @@ class ProseSource:
         is cut ends at a word."""
         found: list[str] = []
         while characters > 0 and (len(found) < 2 or characters > 200):
-            text = self.document(draw)
-            start = draw.randrange(len(text))
-            # From the beginning of a paragraph; near the end of a document from its beginning.
-            start = text.rfind(_BREAK, 0, start) + len(_BREAK) if start and _BREAK in text[:start] else 0
-            end = start + int(characters)
-            if end < len(text):
-                paragraph = text.rfind(_BREAK, start + int(0.6 * characters), end)
-                end = paragraph if paragraph > 0 else max(text.rfind(" ", start, end), start + 1)
-            piece = text[start:end].strip()
+            piece = self._paragraphs(self.document(draw), draw, characters)
             characters -= max(len(piece), 1)
             if piece:
                 found.append(piece)
         return found
+
+    def titled_passage(self, draw: random.Random, characters: float) -> tuple[str, str]:
+        """A title, or "" without titles, and neighbouring paragraphs of its text, about so many characters."""
+        number = self._number(draw)
+        return self.titles[number] if self.titles else "", self._paragraphs(self.texts[number], draw, characters)
+
+    @staticmethod
+    def _paragraphs(text: str, draw: random.Random, characters: float) -> str:
+        start = draw.randrange(len(text))
+        # From the beginning of a paragraph; near the end of a document from its beginning.
+        start = text.rfind(_BREAK, 0, start) + len(_BREAK) if start and _BREAK in text[:start] else 0
+        end = start + int(characters)
+        if end < len(text):
+            paragraph = text.rfind(_BREAK, start + int(0.6 * characters), end)
+            end = paragraph if paragraph > 0 else max(text.rfind(" ", start, end), start + 1)
+        return text[start:end].strip()

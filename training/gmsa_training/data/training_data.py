@@ -73,9 +73,13 @@ def refuse_measuring_files(names: Iterable[str]) -> None:
 
 def read_prose(paths: Sequence[Path]) -> tuple[ProseSource | None, ProseSource | None]:
     """What is trained on, and every 500th document, which is kept out to validate on."""
-    texts = [row["text"] for path in paths for row in read_jsonl(path)]
-    heldout, kept = texts[::500], [text for i, text in enumerate(texts) if i % 500]
-    return ProseSource(kept or texts) if texts else None, ProseSource(heldout) if heldout else None
+    rows = [(row["text"], row.get("title") or "") for path in paths for row in read_jsonl(path)]
+    heldout, kept = rows[::500], [row for i, row in enumerate(rows) if i % 500]
+    return _source(kept or rows), _source(heldout)
+
+
+def _source(rows: Sequence[tuple[str, str]]) -> ProseSource | None:
+    return ProseSource(*map(list, zip(*rows))) if rows else None
 
 
 def load_training_data(folder: str | Path, config: DataConfig, encode: Callable[[list[str]], list[list[int]]]) -> TrainingData:
