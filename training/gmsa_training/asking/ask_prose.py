@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import itertools
 import json
 import random
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,16 @@ def is_kept(question: str, answer: str, given: str) -> bool:
     return is_question and not holds_answer(question, [answer]) and f1(given, [answer]) >= _AGREED
 
 
+@dataclass(frozen=True)
+class Asked:
+    """ids: the passage's tokens."""
+
+    passage: Passage
+    question: str
+    answer: str
+    ids: Sequence[int]
+
+
 class Asker:
     """Both models, over the tokens of the passages."""
 
@@ -53,20 +65,30 @@ class Asker:
 
     def ask(self, chunk: Sequence[Passage]) -> list[dict[str, Any]]:
         """Paragraphs with the questions that are kept; those without any are left out."""
+        return self.kept(self.questions(chunk))
+
+    def questions(self, chunk: Sequence[Passage]) -> list[Asked]:
+        """A question for each answer of the passages."""
         ids = [[token for segment in self.asker.segments(one.text) for token in segment.ids] for one in chunk]
-        asked = [(number, answer) for number, one in enumerate(chunk) for answer in one.answers]
-        prompts = self.asker.encode([self.template.replace("{answer}", answer) for _, answer in asked])
+        wanted = [(number, answer) for number, one in enumerate(chunk) for answer in one.answers]
+        prompts = self.asker.encode([self.template.replace("{answer}", answer) for _, answer in wanted])
         prefix = self.asker.config.prefix_ids
-        inputs = [DecoderInput([*prefix, *ids[number]], [], prompt, _QUESTION_TOKENS) for (number, _), prompt in zip(asked, prompts)]
-        questions = [first_line(self.asker.decode(one.token_ids)) for one in self.asker.generate(inputs)]
-        replies = self.answerer.generate(
-            [self.answerer.question_input(question, (), ids[number]) for (number, _), question in zip(asked, questions)]
-        )
-        rows: list[dict[str, Any]] = [{"title": one.title, "text": one.text, "qas": []} for one in chunk]
-        for (number, answer), question, reply in zip(asked, questions, replies, strict=True):
-            if is_kept(question, answer, first_line(self.answerer.decode(reply.token_ids))):
-                rows[number]["qas"].append({"id": None, "question": question, "answers": [answer]})
-        return [row for row in rows if row["qas"]]
+        inputs = [DecoderInput([*prefix, *ids[number]], [], prompt, _QUESTION_TOKENS) for (number, _), prompt in zip(wanted, prompts)]
+        generated = self.asker.generate(inputs)
+        questions = [first_line(self.asker.decode(one.token_ids)) for one in generated]
+        return [Asked(chunk[number], question, answer, ids[number]) for (number, answer), question in zip(wanted, questions, strict=True)]
+
+    def kept(self, asked: Sequence[Asked]) -> list[dict[str, Any]]:
+        """Paragraphs with those of the questions, which are in the order of their passages, that are answered as meant."""
+        replies = self.answerer.generate([self.answerer.question_input(one.question, (), one.ids) for one in asked])
+        rows: list[dict[str, Any]] = []
+        for passage, of_passage in itertools.groupby(zip(asked, replies, strict=True), lambda pair: pair[0].passage):
+            given = [(one, first_line(self.answerer.decode(reply.token_ids))) for one, reply in of_passage]
+            found = [one for one, reply in given if is_kept(one.question, one.answer, reply)]
+            turns = [{"id": None, "question": one.question, "answers": [one.answer]} for one in found]
+            if turns:
+                rows.append({"title": passage.title, "text": passage.text, "qas": turns})
+        return rows
 
 
 def chunks(found: Iterator[Passage], questions: int) -> Iterator[list[Passage]]:
