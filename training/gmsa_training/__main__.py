@@ -8,6 +8,7 @@ import sys
 # Imported only when asked for: some take seconds to load.
 _COMMANDS = {
     "train": "gmsa_training.training.train",
+    "average": "gmsa_training.training.average",
     "runs": "gmsa_training.training.runs",
     "loss_plot": "gmsa_training.training.loss_plot",
     "ask_prose": "gmsa_training.asking.ask_prose",

@@ -34,4 +34,4 @@ def start_from(model: GmsaModel, folder: Path) -> dict[str, list[str]]:
 def blend(model: nn.Module, other: Mapping[str, Tensor], share: float) -> None:
     """Makes every parameter (1 - share) of itself and `share` of the other of its name."""
     for name, parameter in model.named_parameters():
-        parameter.lerp_(other[name].to(parameter), share)
+        parameter.mul_(1 - share).add_(other[name].to(parameter), alpha=share)

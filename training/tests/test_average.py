@@ -1,0 +1,61 @@
+"""Averages of the weights of two models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from test_start import build, noisy
+from tiny_checkpoint import write_checkpoint
+
+from gmsa_training.config import ConfigError
+from gmsa_training.model.checkpoint import load_packed, save_packed
+from gmsa_training.training import average as command
+from gmsa_training.training.average import average
+
+
+def stored(folder: Path) -> tuple[Path, Path]:
+    """Packed weights, and those of the same model some way on."""
+    start, base = write_checkpoint(folder)
+    model, _, _ = load_packed(start)
+    save_packed(noisy(model), folder / "later" / "packed", str(base))
+    return start, folder / "later" / "packed"
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_the_shares_0_and_1_are_the_models_themselves(tmp_path, share):
+    start, end = stored(tmp_path)
+    found, expected = average(load_packed(end)[0], start, share), load_packed(end if share else start)[0]
+    assert all(torch.equal(value, expected.state_dict()[name]) for name, value in found.state_dict().items())
+
+
+def test_half_of_each_lies_between_them_and_on_the_grids(tmp_path, capsys):
+    start, end = stored(tmp_path)
+    out = tmp_path / "half" / "packed"
+    assert command.main([str(start), str(end), "--out", str(out)]) == 0 and "0.5 of" in capsys.readouterr().out
+    states = [load_packed(folder)[0].state_dict() for folder in (start, out, end)]
+    for name in states[0]:
+        first, half, last = (state[name] for state in states)
+        middle = (first + last) / 2
+        # Off by at most half a step of the grid, which has seven on each side (a norm has none).
+        assert (half - middle).abs().max() <= middle.abs().max() / 13
+    weights = [torch.cat([value.flatten() for value in state.values()]) for state in states]
+    assert torch.dist(weights[1], weights[0]) < torch.dist(weights[2], weights[0]) > torch.dist(weights[1], weights[2])
+
+
+def test_models_of_other_parts_or_depths_are_refused(tmp_path):
+    save_packed(build(encoder_layers=1), tmp_path / "shallow", "base")
+    save_packed(build(method="tcp"), tmp_path / "tcp", "base")
+    for name, message in (("shallow", "do not fit"), ("tcp", "in one alone")):
+        with pytest.raises(ConfigError, match=message):
+            average(build(), tmp_path / name, 0.5)
+
+
+def test_bad_arguments_are_told_and_nothing_is_written(tmp_path, capsys):
+    start, end = stored(tmp_path)
+    for more in (["--share", "1.5", "--out", str(tmp_path / "new")], ["--out", str(end)]):
+        with pytest.raises(SystemExit):
+            command.main([str(start), str(end), *more])
+    assert command.main([str(start), str(tmp_path / "missing"), "--out", str(tmp_path / "new")]) == 1
+    assert "average: " in capsys.readouterr().err and not (tmp_path / "new").exists()
