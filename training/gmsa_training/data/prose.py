@@ -56,7 +56,7 @@ class ProseSource:
         is cut ends at a word."""
         found: list[str] = []
         while characters > 0 and (len(found) < 2 or characters > 200):
-            piece = self._paragraphs(self.document(draw), draw, characters)
+            _, piece = self.titled_passage(draw, characters)
             characters -= max(len(piece), 1)
             if piece:
                 found.append(piece)
@@ -65,10 +65,7 @@ class ProseSource:
     def titled_passage(self, draw: random.Random, characters: float) -> tuple[str, str]:
         """A title, or "" without titles, and neighbouring paragraphs of its text, about so many characters."""
         number = self._number(draw)
-        return self.titles[number] if self.titles else "", self._paragraphs(self.texts[number], draw, characters)
-
-    @staticmethod
-    def _paragraphs(text: str, draw: random.Random, characters: float) -> str:
+        text, title = self.texts[number], self.titles[number] if self.titles else ""
         start = draw.randrange(len(text))
         # From the beginning of a paragraph; near the end of a document from its beginning.
         start = text.rfind(_BREAK, 0, start) + len(_BREAK) if start and _BREAK in text[:start] else 0
@@ -76,4 +73,4 @@ class ProseSource:
         if end < len(text):
             paragraph = text.rfind(_BREAK, start + int(0.6 * characters), end)
             end = paragraph if paragraph > 0 else max(text.rfind(" ", start, end), start + 1)
-        return text[start:end].strip()
+        return title, text[start:end].strip()

@@ -27,7 +27,6 @@ def average(end: GmsaModel, start: Path, share: float) -> GmsaModel:
     found = start_from(other, start)
     if found["fresh"] or found["left"]:
         raise ConfigError(f"Only models of the same parts can be averaged; {', '.join(found['fresh'] + found['left'])} is in one alone.")
-    other.set_quantization(True)
     blend(end, other.state_dict(), 1 - share)
     return end
 
