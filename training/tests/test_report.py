@@ -16,6 +16,7 @@ from gmsa_training.evaluation.metrics import ratio_with_interval
 from gmsa_training.evaluation.report import BEGIN, END, draw, main, page, write_page
 from gmsa_training.evaluation.results import collect, command_of, ratios
 from gmsa_training.evaluation.tables import card_results, mixed_rates_table, other_table, percent, question_tables
+from gmsa_training.evaluation.trainings import training_tables
 
 MEAN = {"value": 0.5, "low": 0.4, "high": 0.6}
 
@@ -108,6 +109,24 @@ def test_losses_of_several_runs_are_drawn_on_one_plot(tmp_path):
     ((_, path),) = draw({}, tmp_path / "curves", tmp_path / "out")
     drawn = path.read_text()
     assert "autoencoding" in drawn and "4x" in drawn and not re.search(r"\d\.\d{3}", drawn)
+
+
+def test_trainings_are_compared_at_the_end_of_the_shortest(tmp_path):
+    folder = tmp_path / "decoder"
+    folder.mkdir()
+
+    def run(name: str, losses: dict[int, dict[str, float]], kind: str = "validation") -> None:
+        lines = [{"kind": kind, "step": step, "loss": loss} for step, loss in losses.items()]
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    run("frozen", {400: {"qa/4": 3.0, "qa/8": 3.5}, 760: {"qa/4": 2.0, "qa/8": 2.5, "cloze/4": 1.0}})
+    assert training_tables(tmp_path) == []  # nothing to compare with
+    run("trained", {740: {"qa/2": 0.5, "qa/4": 1.0}, 2000: {"qa/4": 0.1}})
+    run("never-validated", {760: {"qa/4": 9.0}}, "train")
+    title, _, head, _, *rows, _ = training_tables(tmp_path)
+    assert (title, head) == ("### decoder", "|  | step | qa, 2x / 4x / 8x |")
+    assert rows == ["| frozen | 760 | – / 2.000 / 2.500 |", "| trained | 740 | 0.500 / 1.000 / – |"]
+    assert "## Trainings compared" in page({}, [], [title]) and "## Trainings compared" not in page({}, [])
 
 
 def test_plots_are_the_same_for_the_same_results_and_old_ones_go(tmp_path):

@@ -29,6 +29,7 @@ from gmsa_training.evaluation.tables import (
     restoration_tables,
     unanswerable_tables,
 )
+from gmsa_training.evaluation.trainings import training_tables
 from gmsa_training.training.loss_plot import draw_losses
 
 BEGIN = "<!-- written by python -m gmsa_training report: begin -->"
@@ -83,8 +84,8 @@ def draw(results: Results, curves: Path, out: Path) -> list[tuple[str, Path]]:
     return plots
 
 
-def page(results: Results, plots: list[tuple[str, str]]) -> str:
-    """The written part of docs/results.md. plots: captions and paths as seen from there."""
+def page(results: Results, plots: list[tuple[str, str]], trainings: list[str] | None = None) -> str:
+    """The written part of docs/results.md. plots: captions and paths as seen from there; trainings: tables that compare them."""
     lines = [
         "Percent with 95 % intervals (percentile bootstrap over questions; ratios: paired). *n*: questions. *tokens → read*:",
         "tokens of the context, and what the decoder reads in its place, both means. Where *n* is 300 of 2000, the time",
@@ -108,6 +109,8 @@ def page(results: Results, plots: list[tuple[str, str]]) -> str:
     ]
     if mixed := mixed_rates_table(results):
         lines += ["## Mixed rates", "", "Nats a token when a text is written back ([how](evaluation.md#which-segments-get-the-lower-rate)); n: texts.", "", *mixed]
+    if trainings:
+        lines += ["## Trainings compared", "", "Validation losses at the end of the shortest run, nats a token ([the runs](training.md#ablations)).", "", *trainings]
     if other := other_table(results):
         lines += ["## Further runs", "", *other]
     if plots:
@@ -150,7 +153,8 @@ def main(arguments: list[str] | None = None) -> int:
         results = read_results(options.results)
         plots = draw(results, options.results / "curves", options.docs / "results")
         page_path = options.docs / "results.md"
-        write_page(page_path, page(results, [(caption, f"results/{path.name}") for caption, path in plots]))
+        shown = [(caption, f"results/{path.name}") for caption, path in plots]
+        write_page(page_path, page(results, shown, training_tables(options.results / "curves")))
         if options.card:
             write_card(options.card, results)
     except (DataError, OSError) as error:

@@ -104,9 +104,13 @@ def main(arguments: list[str]) -> int:
         return 0 if arguments[:1] in (["--help"], ["-h"]) else 2
     *paths, target = map(Path, arguments)
     runs = {path.parent.name: path for path in paths}
-    if len(runs) < len(paths):
-        raise ValueError("Two of the runs are in folders of the same name.")
-    draw_losses(runs, target)
+    try:
+        if len(runs) < len(paths):
+            raise ValueError("Two of the runs are in folders of the same name, which is what a run is called here; rename one.")
+        draw_losses(runs, target)
+    except (OSError, ValueError) as error:
+        print(f"loss_plot: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
