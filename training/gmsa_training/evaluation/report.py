@@ -29,7 +29,7 @@ from gmsa_training.evaluation.tables import (
     restoration_tables,
     unanswerable_tables,
 )
-from gmsa_training.evaluation.trainings import training_tables
+from gmsa_training.evaluation.trainings import figures, training_tables
 from gmsa_training.training.loss_plot import draw_losses
 
 BEGIN = "<!-- written by python -m gmsa_training report: begin -->"
@@ -70,14 +70,14 @@ def draw(results: Results, curves: Path, out: Path) -> list[tuple[str, Path]]:
             path = out / f"{row.name}.svg"
             plot_needles(results[row.name], path)
             plots.append((f"Facts found in long prose: {row.label}", path))
-    for folder in sorted(one for one in curves.glob("*") if one.is_dir()):
-        path = out / f"curves-{folder.name}.svg"
+    for figure, runs in figures(curves).items():
+        path = out / f"curves-{figure}.svg"
         out.mkdir(parents=True, exist_ok=True)
         try:
-            draw_losses({one.stem: one for one in sorted(folder.glob("*.jsonl"))}, path, folder.name)
+            draw_losses(runs, path, figure)
         except ValueError as error:
-            raise DataError(f"{folder}: {error}") from error
-        plots.append((f"Losses: {folder.name}", path))
+            raise DataError(f"{curves / figure}: {error}") from error
+        plots.append((f"Losses: {figure}", path))
     for _, path in plots:
         if path.stat().st_size >= LARGEST_PLOT_BYTES:
             raise DataError(f"{path} has {path.stat().st_size} bytes; a plot must stay below {LARGEST_PLOT_BYTES}.")

@@ -10,6 +10,12 @@ from gmsa_training.evaluation.tables import markdown
 from gmsa_training.training.loss_plot import read_losses
 
 
+def figures(curves: Path) -> dict[str, dict[str, Path]]:
+    """Figure -> run -> metrics. curves: FIGURE/RUN.jsonl."""
+    folders = sorted(one for one in curves.glob("*") if one.is_dir())
+    return {folder.name: {one.stem: one for one in sorted(folder.glob("*.jsonl"))} for folder in folders}
+
+
 def validations_at_the_end(runs: dict[str, Path]) -> dict[str, dict[str, Any]]:
     """Of each run the entry of validation losses nearest to the last one of the run that was ended first; runs without any are
     left out. runs: name -> metrics.jsonl."""
@@ -43,10 +49,10 @@ def _table(runs: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def training_tables(curves: Path) -> list[str]:
-    """A table for each folder of two runs or more. curves: FIGURE/RUN.jsonl."""
+    """A table for each figure of two runs or more. curves: FIGURE/RUN.jsonl."""
     lines: list[str] = []
-    for folder in sorted(one for one in curves.glob("*") if one.is_dir()):
-        runs = validations_at_the_end({path.stem: path for path in sorted(folder.glob("*.jsonl"))})
+    for figure, metrics in figures(curves).items():
+        runs = validations_at_the_end(metrics)
         if len(runs) > 1:
-            lines += [f"### {folder.name}", "", *_table(runs), ""]
+            lines += [f"### {figure}", "", *_table(runs), ""]
     return lines

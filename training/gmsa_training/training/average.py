@@ -17,29 +17,24 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from gmsa_training.config import ConfigError
 from gmsa_training.export import ExportError, load_model
 from gmsa_training.model.checkpoint import save_packed
 from gmsa_training.model.gmsa_model import GmsaModel
-from gmsa_training.training.start import start_from
+from gmsa_training.training.start import blend, start_from
 
 
-@torch.no_grad()
 def average(model: GmsaModel, share: float, others: Sequence[tuple[Path, float]]) -> GmsaModel:
     """`model`, with every weight `share` of its own and the given share of that in each of the others, which are folders of
     packed weights or model folders. Raises ConfigError unless all have the same parts in the same sizes."""
-    other = copy.deepcopy(model)
-    for parameter in model.parameters():
-        parameter.mul_(share)
+    other, whole = copy.deepcopy(model), share
     for folder, its_share in others:
         found = start_from(other, folder)
         if odd := found["fresh"] + found["left"]:
             raise ConfigError(f"Only models of the same parts can be averaged; {', '.join(odd)} is in one alone.")
-        weights = other.state_dict()
-        for name, parameter in model.named_parameters():
-            parameter.add_(weights[name].to(parameter), alpha=its_share)
+        whole += its_share  # of which `model` is the mean so far
+        if its_share:
+            blend(model, other.state_dict(), its_share / whole)
     return model
 
 
