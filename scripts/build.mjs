@@ -17,7 +17,8 @@ if (spawnSync(process.execPath, tsc, { stdio: 'inherit' }).status !== 0) process
 /** A page without a bundler may take the library from another origin, such as a CDN. */
 const startWorkersAnywhere = {
   name: 'start-workers-anywhere',
-  resolveId: (id) => (id.endsWith('/start.js') ? join(dist, 'workers/start-anywhere.js') : null),
+  resolveId: (id) =>
+    id.endsWith('/start-worker.js') ? join(dist, 'workers/start-worker-anywhere.js') : null,
 };
 
 const bundle = await rolldown({

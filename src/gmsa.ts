@@ -1,11 +1,10 @@
 // The facade: owns the two workers and no GPU object.
 
-import { checkOptions } from './check-options.js';
 import { checkText } from './check-text.js';
-import { type Compression, contextOf, createCompression } from './compression.js';
 import { type ContextModel, checkContext } from './context/check-context.js';
 import type { CompressOptions, UpdateOptions } from './context/compress-options.js';
 import type { CompressedContext, CompressedSegment, ContextData } from './context/compressed-context.js';
+import { type Compression, contextOf, createCompression } from './context/compression.js';
 import { ContextAssembly } from './context/context-assembly.js';
 import { openContext } from './context/open-context.js';
 import { compressionTarget, targetOf } from './context/target.js';
@@ -21,12 +20,14 @@ import {
   type GenerateOptions,
   restorationSettings,
 } from './generation/options.js';
+import { createTextStream, type TextStream } from './generation/text-stream.js';
 import { watchTokens } from './generation/token-watch.js';
 import { type CachedOptions, type ClearOptions, clearCache, isCached } from './loading/cached-models.js';
 import { gone, type LoadedModel, type LoadOptions, load } from './loading/load.js';
 import { type ModelInfo, modelInfo } from './loading/model-info.js';
 import { type Support, type SupportOptions, support } from './loading/support.js';
 import type { ConcreteDType } from './model-folder/manifest.js';
+import { checkOptions } from './options.js';
 import type {
   AdapterDescription,
   CompressEvent,
@@ -40,9 +41,8 @@ import type {
   GenerationResult,
   SegmentFidelity,
 } from './protocol.js';
-import { createTextStream, type TextStream } from './text-stream.js';
-import { unlessAborted } from './unless-aborted.js';
-import type { WorkerHost } from './worker-host.js';
+import type { WorkerHost } from './rpc/worker-host.js';
+import { unlessAborted } from './utils/unless-aborted.js';
 
 /** A loaded model. Every method that takes a signal rejects with the signal's reason once it is aborted. */
 export class Gmsa {

@@ -1,4 +1,3 @@
-export type { Compression } from './compression.js';
 export type { CompressOptions, UpdateOptions } from './context/compress-options.js';
 export type {
   CompressedContext,
@@ -6,12 +5,14 @@ export type {
   ContextData,
   ContextStats,
 } from './context/compressed-context.js';
+export type { Compression } from './context/compression.js';
 export type { CompressProgress } from './context/context-assembly.js';
 export type { SaveOptions } from './context/context-file.js';
 export { ContextStore, type StoredContext } from './context/context-store.js';
 export { GmsaError, type GmsaErrorCode } from './errors.js';
 export type { Fidelity, FidelityOptions, FidelityProgress } from './generation/fidelity.js';
 export type { AskOptions, GenerateOptions } from './generation/options.js';
+export type { TextStream } from './generation/text-stream.js';
 export type { StoppingCriterion, TokenStreamer } from './generation/token-watch.js';
 export { Gmsa } from './gmsa.js';
 export type { CachedOptions, ClearOptions } from './loading/cached-models.js';
@@ -41,5 +42,4 @@ export type {
   WasmPaths,
   WorkerName,
 } from './protocol.js';
-export type { TextStream } from './text-stream.js';
 export { crossOriginWorker } from './workers/cross-origin-worker.js';

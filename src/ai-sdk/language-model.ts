@@ -6,13 +6,13 @@ import type {
   LanguageModelV3Usage,
   SharedV3Warning,
 } from '@ai-sdk/provider';
-import type { Compression } from '../compression.js';
 import type { CompressedContext } from '../context/compressed-context.js';
+import type { Compression } from '../context/compression.js';
 import { GmsaError } from '../errors.js';
 import type { AskOptions } from '../generation/options.js';
+import type { TextStream } from '../generation/text-stream.js';
 import type { Gmsa } from '../gmsa.js';
 import type { GenerationStats } from '../protocol.js';
-import type { TextStream } from '../text-stream.js';
 import { readPrompt, unsupported } from './prompt.js';
 
 export interface LanguageModelOptions {

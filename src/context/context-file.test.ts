@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { GmsaError } from '../errors.js';
-import { sha256Hex } from '../sha256.js';
 import { contexts, RATES } from '../testing/random-contexts.js';
+import { sha256Hex } from '../utils/sha256.js';
 import type { ContextModel } from './check-context.js';
 import { CompressedContext, type CompressedSegment } from './compressed-context.js';
 import { openContext } from './open-context.js';

@@ -2,7 +2,7 @@
 import { isObject } from '../model-folder/checks.js';
 import { type ConcreteDType, DTYPES } from '../model-folder/manifest.js';
 import type { SoftTokenData } from '../protocol.js';
-import { sha256Hex } from '../sha256.js';
+import { sha256Hex } from '../utils/sha256.js';
 import { checkSegments } from './check-context.js';
 import type { CompressedSegment, ContextData, ContextParts, ContextStats } from './compressed-context.js';
 import { corruptFile, readSafetensors, type SafeTensor, writeSafetensors } from './safetensors.js';

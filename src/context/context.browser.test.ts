@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { cdp } from 'vitest/browser';
 import { ContextStore, Gmsa, type WorkerName } from '../index.js';
 import { FIXTURE_URL, longText } from '../testing/fixture.js';
-import { startWorker } from '../workers/start.js';
+import { startWorker } from '../workers/start-worker.js';
 import { CompressedContext } from './compressed-context.js';
 
 const QUESTION = 'What does Anna have?';

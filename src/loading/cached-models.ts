@@ -1,13 +1,13 @@
 // Which models are kept in the browser, and how to let go of them.
 
-import { checkOptions } from '../check-options.js';
 import { toGmsaError } from '../errors.js';
 import { type CacheOption, FileStore, removeAllModels } from '../model-folder/file-store.js';
 import type { ConcreteDType } from '../model-folder/manifest.js';
 import { missingBytes } from '../model-folder/model-files.js';
 import { folderUrl, openModelFolder } from '../model-folder/model-folder.js';
 import { HASTY, NetworkError } from '../model-folder/retry.js';
-import { unlessAborted } from '../unless-aborted.js';
+import { checkOptions } from '../options.js';
+import { unlessAborted } from '../utils/unless-aborted.js';
 import { chooseRuntime, type Device, type DType, probeAdapter } from './device-choice.js';
 
 export interface CachedOptions {

@@ -1,11 +1,12 @@
 // Downloads a model and starts its workers.
-import { checkOptions } from '../check-options.js';
+
 import { GmsaError } from '../errors.js';
 import type { CacheOption } from '../model-folder/file-store.js';
 import { KeptFiles } from '../model-folder/kept-files.js';
 import { type ConcreteDType, GRAPHS } from '../model-folder/manifest.js';
 import { type ModelFolder, openModelFolder } from '../model-folder/model-folder.js';
 import type { DownloadProgress } from '../model-folder/progress.js';
+import { checkOptions } from '../options.js';
 import {
   COMPRESSOR_GRAPHS,
   type CompressorApi,
@@ -18,9 +19,9 @@ import {
   type WasmPaths,
   type WorkerName,
 } from '../protocol.js';
-import { unlessAborted } from '../unless-aborted.js';
-import { WorkerHost } from '../worker-host.js';
-import { startWorker } from '../workers/start.js';
+import { WorkerHost } from '../rpc/worker-host.js';
+import { unlessAborted } from '../utils/unless-aborted.js';
+import { startWorker } from '../workers/start-worker.js';
 import { type AdapterProbe, chooseRuntime, type Device, type DType, probeAdapter } from './device-choice.js';
 
 /** Progress of loading: the files, then each session as its creation begins, then ready. */

@@ -1,14 +1,14 @@
 // The preflight: what Gmsa.load would run a model on and what stands in its way, before anything is downloaded.
 
-import { checkOptions } from '../check-options.js';
 import { GmsaError } from '../errors.js';
 import type { CacheOption } from '../model-folder/file-store.js';
 import { type ConcreteDType, DTYPES, downloadBytes } from '../model-folder/manifest.js';
 import { missingBytes } from '../model-folder/model-files.js';
 import { type ModelFolder, openModelFolder } from '../model-folder/model-folder.js';
 import { type StorageState, storageState, storageWarning } from '../model-folder/storage.js';
+import { checkOptions } from '../options.js';
 import { type ConcreteDevice, hasJspi } from '../protocol.js';
-import { unlessAborted } from '../unless-aborted.js';
+import { unlessAborted } from '../utils/unless-aborted.js';
 import {
   type AdapterProbe,
   chooseRuntime,

@@ -1,5 +1,4 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { sha256Hex } from '../sha256.js';
 import {
   DATA,
   dropAfter,
@@ -9,6 +8,7 @@ import {
   status,
   ToyModelServer,
 } from '../testing/toy-model-server.js';
+import { sha256Hex } from '../utils/sha256.js';
 import { type DownloadOptions, downloadFile } from './download.js';
 
 const server = new ToyModelServer();

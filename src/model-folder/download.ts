@@ -1,7 +1,7 @@
 // Downloads one file whose size and sha256 are known: resumes where the connection broke, if the server can and the file
 // is still the same, and lets nothing through that is not what the manifest describes.
 import { GmsaError } from '../errors.js';
-import { sha256OfBlob } from '../sha256.js';
+import { sha256OfBlob } from '../utils/sha256.js';
 import { requestFile } from './fetch-file.js';
 import type { FileEntry } from './manifest.js';
 import { NetworkError, type RetryPolicy, retrying } from './retry.js';

@@ -1,5 +1,5 @@
 // Which model made a soft token: the same for every dtype and every copy of a model folder.
-import { sha256Hex } from '../sha256.js';
+import { sha256Hex } from '../utils/sha256.js';
 import { type Manifest, TOKENIZER_FILES } from './manifest.js';
 
 const COMPRESSING_GRAPHS = ['embed_tokens', 'encoder_model', 'lsa'] as const;

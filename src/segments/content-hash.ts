@@ -1,4 +1,4 @@
-import { sha256Hex } from '../sha256.js';
+import { sha256Hex } from '../utils/sha256.js';
 import { normalise } from './normalise.js';
 
 /**

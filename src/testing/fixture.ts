@@ -1,9 +1,10 @@
 // For browser tests: the tiny model of models/fixture, and what a worker's classes need around them.
-import type { Job } from '../job.js';
+
 import type { ModelConfig } from '../model-folder/model-config.js';
 import { downloadModelFiles, type ModelFiles } from '../model-folder/model-files.js';
 import { openModelFolder } from '../model-folder/model-folder.js';
 import type { ConcreteDevice } from '../protocol.js';
+import type { Job } from '../rpc/job.js';
 
 export const FIXTURE_URL = new URL('../../models/fixture/', import.meta.url);
 

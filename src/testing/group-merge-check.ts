@@ -1,6 +1,6 @@
 // Runs the group-merge kernel beside its reference: for the browser tests, and for a page on a host with a real GPU,
 // where alone the variant with native f16 can run.
-import { float16FromFloat32, float32FromFloat16 } from '../float16.js';
+import { float16FromFloat32, float32FromFloat16 } from '../utils/float16.js';
 import { groupMerge, groupMergeOutputBytes } from '../webgpu-kernels/group-merge/dispatch.js';
 import { type GroupMergeShape, groupMergeReference } from '../webgpu-kernels/group-merge/reference.js';
 import type { GroupMergeVariant } from '../webgpu-kernels/group-merge/shader.wgsl.js';

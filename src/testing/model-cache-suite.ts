@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { FileStore, removeAllModels } from '../model-folder/file-store.js';
 import type { FileEntry } from '../model-folder/manifest.js';
 import { cacheKeys, type ModelCache } from '../model-folder/model-cache.js';
-import { sha256Hex } from '../sha256.js';
+import { sha256Hex } from '../utils/sha256.js';
 
 export interface CacheUnderTest {
   /** An empty one. */

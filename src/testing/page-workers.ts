@@ -1,8 +1,8 @@
 // For browser tests: the two workers in the page itself. Real workers have globals of their own, out of a test's reach.
 import type { WorkerName } from '../protocol.js';
-import { compressorApi } from '../workers/compressor-api.js';
-import { decoderApi } from '../workers/decoder-api.js';
-import { OrtQueue } from '../workers/ort-queue.js';
+import { compressorApi } from '../workers/compressor/serve.js';
+import { decoderApi } from '../workers/decoder/serve.js';
+import { OrtQueue } from '../workers/runtime/ort-queue.js';
 import { FakeWorker } from './fake-worker.js';
 
 // Here both share one ONNX Runtime, so their queues must be one.

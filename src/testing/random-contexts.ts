@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { CompressedContext, type CompressedSegment } from '../context/compressed-context.js';
 import type { SoftTokenData } from '../protocol.js';
-import { sha256Hex } from '../sha256.js';
+import { sha256Hex } from '../utils/sha256.js';
 
 export const RATES = [2, 4, 8];
 

@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { RetryPolicy } from '../model-folder/retry.js';
-import { sha256Hex } from '../sha256.js';
+import { sha256Hex } from '../utils/sha256.js';
 
 export const GRAPH_NAMES = ['embed_tokens', 'encoder_model', 'lsa', 'decoder_model_merged'];
 export const DATA = 'onnx/shared.onnx_data';

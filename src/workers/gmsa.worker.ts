@@ -2,8 +2,8 @@
 // script by itself, so two scripts would hold twice what both need. Each worker owns its ONNX Runtime and GPUDevice.
 import { expose } from 'comlink';
 import type { WorkerApis } from '../protocol.js';
-import { compressorApi } from './compressor-api.js';
-import { decoderApi } from './decoder-api.js';
+import { compressorApi } from './compressor/serve.js';
+import { decoderApi } from './decoder/serve.js';
 
 const apis: WorkerApis = { compressor: compressorApi(), decoder: decoderApi() };
 expose(apis);

@@ -11,7 +11,7 @@ import pytest
 from gmsa_training.evaluation.budget import Rates, extra_cost, room, share_budget, share_in_order
 from gmsa_training.evaluation.budget_vectors import vectors
 
-VECTORS = json.loads((Path(__file__).parents[2] / "src" / "context" / "budget-vectors.json").read_text())["cases"]
+VECTORS = json.loads((Path(__file__).parents[2] / "src" / "workers" / "compressor" / "rate-allocation-vectors.json").read_text())["cases"]
 
 
 def rates_of(case: dict) -> Rates:

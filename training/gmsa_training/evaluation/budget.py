@@ -1,5 +1,5 @@
 """Which segments of a text get the lower of two rates, where there is room for some of them only. The browser decides
-alike (src/context/budget.ts); both test suites read src/context/budget-vectors.json."""
+alike (src/workers/compressor/rate-allocation.ts); both test suites read src/workers/compressor/rate-allocation-vectors.json."""
 
 from __future__ import annotations
 

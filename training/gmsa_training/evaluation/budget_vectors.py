@@ -1,5 +1,5 @@
-"""Writes src/context/budget-vectors.json, the cases of a shared budget that both test suites read:
-`python -m gmsa_training.evaluation.budget_vectors ../src/context/budget-vectors.json`."""
+"""Writes src/workers/compressor/rate-allocation-vectors.json, the cases of a shared budget that both test suites read:
+`python -m gmsa_training.evaluation.budget_vectors ../src/workers/compressor/rate-allocation-vectors.json`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest';
+import { deferred } from '../utils/deferred.js';
+import type { CompressedContext, CompressedSegment } from './compressed-context.js';
+import { contextOf, createCompression } from './compression.js';
+
+const segment = (text: string) => ({ text }) as CompressedSegment;
+const context = { softTokens: 3 } as CompressedContext;
+
+test('segments come as they are finished, and again from the beginning; awaiting gives the context', async () => {
+  const gate = deferred<void>();
+  const compression = createCompression(async (push) => {
+    push(segment('one'));
+    await gate.promise;
+    push(segment('two'));
+    return context;
+  });
+  const iterator = compression[Symbol.asyncIterator]();
+  expect((await iterator.next()).value).toEqual(segment('one'));
+  gate.resolve();
+  expect((await iterator.next()).value).toEqual(segment('two'));
+  expect((await iterator.next()).done).toBe(true);
+  expect(await compression).toBe(context);
+  const again: string[] = [];
+  for await (const { text } of compression) again.push(text!);
+  expect(again).toEqual(['one', 'two']);
+});
+
+test('a failure rejects whoever awaits or iterates, after the segments before it', async () => {
+  const compression = createCompression(async (push) => {
+    push(segment('one'));
+    throw new Error('lost');
+  });
+  const seen: string[] = [];
+  const reading = (async () => {
+    for await (const { text } of compression) seen.push(text!);
+  })();
+  await expect(reading).rejects.toThrow('lost');
+  expect(seen).toEqual(['one']);
+  await expect(compression).rejects.toThrow('lost');
+  expect(await compression.catch(() => 'caught')).toBe('caught');
+  let cleaned = false;
+  await compression
+    .finally(() => {
+      cleaned = true;
+    })
+    .catch(() => {});
+  expect(cleaned).toBe(true);
+});
+
+test('a failure that nobody looks at is not reported as unhandled', async () => {
+  const seen: unknown[] = [];
+  const listen = (reason: unknown) => seen.push(reason);
+  process.on('unhandledRejection', listen);
+  createCompression(() => Promise.reject(new Error('ignored')));
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  process.off('unhandledRejection', listen);
+  expect(seen).toEqual([]);
+});
+
+test('whoever waits for a context that is ready keeps the order, compression or not', async () => {
+  const compression = createCompression(async () => context);
+  await compression;
+  const order: string[] = [];
+  const wait = async (name: string, target: Parameters<typeof contextOf<CompressedContext>>[0]) => {
+    expect(await contextOf(target)).toBe(context);
+    order.push(name);
+  };
+  await Promise.all([wait('first', compression), wait('second', context), wait('third', compression)]);
+  expect(order).toEqual(['first', 'second', 'third']);
+});

@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import type { GenerationResult } from '../protocol.js';
+import { deferred } from '../utils/deferred.js';
+import { createTextStream } from './text-stream.js';
+
+const result = { tokenIds: [1, 2], stats: { newTokens: 2 } } as GenerationResult;
+
+async function collect(stream: AsyncIterable<string>): Promise<string[]> {
+  const pieces: string[] = [];
+  for await (const piece of stream) pieces.push(piece);
+  return pieces;
+}
+
+test('pieces come as they are made, and generation starts unasked', async () => {
+  const gate = deferred<void>();
+  const stream = createTextStream(async (push) => {
+    push('a');
+    await gate.promise;
+    push('b');
+    push('c');
+    return result;
+  });
+  const iterator = stream[Symbol.asyncIterator]();
+  expect(await iterator.next()).toEqual({ done: false, value: 'a' });
+  gate.resolve();
+  expect(await iterator.next()).toEqual({ done: false, value: 'b' });
+  expect(await iterator.next()).toEqual({ done: false, value: 'c' });
+  expect((await iterator.next()).done).toBe(true);
+});
+
+test('iterating twice, text, stats and token ids all see the whole', async () => {
+  const stream = createTextStream(async (push) => {
+    for (const piece of ['one ', 'two ', 'three']) {
+      push(piece);
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    return result;
+  });
+  const [first, second, text, stats, ids] = await Promise.all([
+    collect(stream),
+    collect(stream),
+    stream.text(),
+    stream.stats,
+    stream.tokenIds,
+  ]);
+  expect(first).toEqual(['one ', 'two ', 'three']);
+  expect(second).toEqual(first);
+  expect(text).toBe('one two three');
+  expect(stats).toBe(result.stats);
+  expect(ids).toEqual([1, 2]);
+  expect(await collect(stream)).toEqual(first);
+});
+
+test('a failure reaches each reader after the pieces that came before it', async () => {
+  const failure = new Error('broken');
+  const stream = createTextStream(async (push) => {
+    push('begun');
+    throw failure;
+  });
+  const seen: string[] = [];
+  const reading = (async () => {
+    for await (const piece of stream) seen.push(piece);
+  })();
+  await expect(reading).rejects.toBe(failure);
+  expect(seen).toEqual(['begun']);
+  await expect(stream.text()).rejects.toBe(failure);
+  await expect(stream.stats).rejects.toBe(failure);
+  await expect(stream.tokenIds).rejects.toBe(failure);
+});

@@ -1,0 +1,85 @@
+// Which rate each segment gets where the caller says how many soft tokens there may be.
+import { GmsaError } from '../../errors.js';
+import { softTokenCount } from '../../segments/window.js';
+
+/** @throws GmsaError `TOO_LONG`, naming what would fit, if the highest rate gives more soft tokens than `budget` */
+export function lowestRateWithin(
+  segmentTokens: readonly number[],
+  budget: number,
+  rates: readonly number[],
+): number {
+  const fitting = rates.find((rate) => softTokenCount(segmentTokens, rate) <= budget);
+  if (fitting !== undefined) return fitting;
+  const tokens = segmentTokens.reduce((sum, n) => sum + n, 0);
+  const highest = rates.at(-1)!;
+  const fewest = softTokenCount(segmentTokens, highest);
+  throw new GmsaError(
+    'TOO_LONG',
+    `${tokens} tokens of text become ${fewest} soft tokens at the highest rate, ${highest}: over the target of ${budget}.`,
+    `Set targetTokens to ${fewest} or more, or shorten the text to about ${budget * highest} tokens.`,
+  );
+}
+
+/** A trained rate and the next lower one. */
+export interface RatePair {
+  coarse: number;
+  fine: number;
+}
+
+/** Soft tokens that a segment takes more at the lower rate than at the higher one. */
+function extraCost(tokens: number, { coarse, fine }: RatePair): number {
+  return Math.ceil(tokens / fine) - Math.ceil(tokens / coarse);
+}
+
+/** Whether the budget allows the lower rate for any segment. */
+export function anyFits(segmentTokens: readonly number[], budget: number, rates: RatePair): boolean {
+  const left = budget - softTokenCount(segmentTokens, rates.coarse);
+  return segmentTokens.some((tokens) => {
+    const cost = extraCost(tokens, rates);
+    return cost > 0 && cost <= left;
+  });
+}
+
+export interface MeasuredSegment {
+  tokens: number;
+  /** A token, at the higher rate; at least 0. */
+  loss: number;
+}
+
+/**
+ * Gives segments the lower of two rates within the budget, such that they lose as much as possible at the higher one:
+ * the sum of `tokens · loss` over them is the largest there is. Of equal sums the one that holds the first segment is
+ * taken, then the second, and so on; so no segment is left whose lower rate would still fit. One that has as many soft
+ * tokens at either rate stays at the higher.
+ *
+ * An exact knapsack: time and bytes in the order of segments × soft tokens left. Training decides alike
+ * (training/gmsa_training/evaluation/budget.py); both test suites read rate-allocation-vectors.json.
+ * @param budget at least what all segments take at the higher rate, `coarse`
+ * @returns of each segment its rate; the same for the same input
+ */
+export function shareBudget(segments: readonly MeasuredSegment[], budget: number, rates: RatePair): number[] {
+  const lengths = segments.map(({ tokens }) => tokens);
+  let left = budget - softTokenCount(lengths, rates.coarse);
+  const costs = lengths.map((tokens) => extraCost(tokens, rates));
+
+  /** By soft tokens at most: the largest sum of the segments from here on. */
+  const best = new Float64Array(left + 1);
+  /** Of each segment, by soft tokens at most: whether that sum takes it. */
+  const takes = segments.map(() => new Uint8Array(left + 1));
+  for (let i = segments.length - 1; i >= 0; i -= 1) {
+    const cost = costs[i]!;
+    if (cost === 0) continue;
+    const value = segments[i]!.tokens * segments[i]!.loss;
+    for (let room = left; room >= cost; room -= 1) {
+      const total = value + best[room - cost]!;
+      if (total < best[room]!) continue;
+      best[room] = total;
+      takes[i]![room] = 1;
+    }
+  }
+  return segments.map((_, i) => {
+    if (!takes[i]![left]) return rates.coarse;
+    left -= costs[i]!;
+    return rates.fine;
+  });
+}
