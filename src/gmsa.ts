@@ -1,6 +1,5 @@
 // The facade: owns the two workers and no GPU object.
 
-import { checkText } from './check-text.js';
 import { type ContextModel, checkContext } from './context/check-context.js';
 import type { CompressOptions, UpdateOptions } from './context/compress-options.js';
 import type { CompressedContext, CompressedSegment, ContextData } from './context/compressed-context.js';
@@ -27,22 +26,18 @@ import { gone, type LoadedModel, type LoadOptions, load } from './loading/load.j
 import { type ModelInfo, modelInfo } from './loading/model-info.js';
 import { type Support, type SupportOptions, support } from './loading/support.js';
 import type { ConcreteDType } from './model-folder/manifest.js';
-import { checkOptions } from './options.js';
+import { checkOptions, checkText } from './options.js';
+import type { WorkerHost } from './rpc/worker-host.js';
+import { unlessAborted } from './utils/unless-aborted.js';
+import type { CompressEvent, CompressorApi } from './workers/compressor/api.js';
 import type {
-  AdapterDescription,
-  CompressEvent,
-  CompressorApi,
-  CompressorSetup,
-  ConcreteDevice,
   ContextRequest,
   DecoderApi,
-  DecoderSetup,
   GenerationEvent,
   GenerationResult,
   SegmentFidelity,
-} from './protocol.js';
-import type { WorkerHost } from './rpc/worker-host.js';
-import { unlessAborted } from './utils/unless-aborted.js';
+} from './workers/decoder/api.js';
+import type { AdapterDescription, CompressorSetup, ConcreteDevice, DecoderSetup } from './workers/setup.js';
 
 /** A loaded model. Every method that takes a signal rejects with the signal's reason once it is aborted. */
 export class Gmsa {
@@ -168,7 +163,7 @@ export class Gmsa {
       const segment = assembly.take(event);
       if (segment) {
         if (prefill)
-          this.#decoder.tell((decoder) => decoder.append(contextId, index, [contextSegment(segment)]));
+          this.#decoder.notify((decoder) => decoder.append(contextId, index, [contextSegment(segment)]));
         push(segment);
       }
       onProgress?.(assembly.progress);
@@ -182,7 +177,7 @@ export class Gmsa {
       );
     } catch (error) {
       ended.abort(error);
-      if (assembly.length > 0) this.#decoder.tell((decoder) => decoder.forget(contextId));
+      if (assembly.length > 0) this.#decoder.notify((decoder) => decoder.forget(contextId));
       throw error;
     }
     const { name, hash, hiddenSize } = this.#contextModel;
@@ -209,7 +204,7 @@ export class Gmsa {
 
   /**
    * Answers a question about a compressed text. What the decoder has not prefilled yet it prefills now, and keeps it for
-   * a while (`keyValueBudgetBytes`): a further question prefills itself alone.
+   * a while (`kvCacheBytes`): a further question prefills itself alone.
    *
    * Questions are answered one after the other, in the order in which they are asked. One about a compression that is
    * still running takes its place when the last segment is there, and rejects as the compression does.

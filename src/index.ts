@@ -32,14 +32,9 @@ export type {
   TotalProgress,
 } from './model-folder/progress.js';
 export type { StorageState } from './model-folder/storage.js';
-export type {
-  AdapterDescription,
-  ConcreteDevice,
-  GenerationStats,
-  RestorationLoss,
-  SoftTokenData,
-  WasmFiles,
-  WasmPaths,
-  WorkerName,
-} from './protocol.js';
+export type { WorkerName } from './rpc/worker-api.js';
+export type { RestorationLoss } from './workers/compressor/api.js';
 export { crossOriginWorker } from './workers/cross-origin-worker.js';
+export type { GenerationStats } from './workers/decoder/api.js';
+export type { AdapterDescription, ConcreteDevice, WasmFiles, WasmPaths } from './workers/setup.js';
+export type { SoftTokenData } from './workers/soft-tokens.js';

@@ -11,12 +11,12 @@ test.each([[{}], [{ signal }], [{ signal: null, onProgress: undefined }], [{ onP
 );
 
 test.each<[unknown, RegExp]>([
-  [null, /no object/],
-  ['fast', /no object/],
-  [[], /no object/],
-  [{ signal: new AbortController() }, /signal is no AbortSignal/],
-  [{ signal: 5 }, /signal is no AbortSignal/],
-  [{ onProgress: 'log' }, /onProgress is no function/],
+  [null, /not an object/],
+  ['fast', /not an object/],
+  [[], /not an object/],
+  [{ signal: new AbortController() }, /signal option is not an AbortSignal/],
+  [{ signal: 5 }, /signal option is not an AbortSignal/],
+  [{ onProgress: 'log' }, /onProgress option is not a function/],
 ])('%o are BAD_INPUT', (options, message) => {
   expect(() => checkOptions(options)).toThrow(
     expect.objectContaining({ code: 'BAD_INPUT', message: expect.stringMatching(message) }),

@@ -12,7 +12,7 @@ import { GmsaError } from '../errors.js';
 import type { AskOptions } from '../generation/options.js';
 import type { TextStream } from '../generation/text-stream.js';
 import type { Gmsa } from '../gmsa.js';
-import type { GenerationStats } from '../protocol.js';
+import type { GenerationStats } from '../workers/decoder/api.js';
 import { readPrompt, unsupported } from './prompt.js';
 
 export interface LanguageModelOptions {

@@ -1,6 +1,6 @@
 // Whether a value is a context, and one of the model in use.
 import { GmsaError } from '../errors.js';
-import { isObject } from '../model-folder/checks.js';
+import { isObject } from '../utils/is-object.js';
 import type { ContextData } from './compressed-context.js';
 import { segmentFault } from './segment-fault.js';
 

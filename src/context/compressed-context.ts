@@ -1,5 +1,6 @@
 import type { ConcreteDType } from '../model-folder/manifest.js';
-import type { RestorationLoss, SoftTokenData } from '../protocol.js';
+import type { RestorationLoss } from '../workers/compressor/api.js';
+import type { SoftTokenData } from '../workers/soft-tokens.js';
 import { contextToBlob, type SaveOptions } from './context-file.js';
 
 /** One segment of a compressed text. */

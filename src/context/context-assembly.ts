@@ -1,4 +1,9 @@
-import type { CompressEvent, CompressionTarget, CompressRequest, KnownSegment } from '../protocol.js';
+import type {
+  CompressEvent,
+  CompressionTarget,
+  CompressRequest,
+  KnownSegment,
+} from '../workers/compressor/api.js';
 import { CompressedContext, type CompressedSegment, type ContextParts } from './compressed-context.js';
 
 export interface CompressProgress {

@@ -1,8 +1,9 @@
 // A compressed context as a safetensors file (docs/context-format.md).
-import { isObject } from '../model-folder/checks.js';
+
 import { type ConcreteDType, DTYPES } from '../model-folder/manifest.js';
-import type { SoftTokenData } from '../protocol.js';
+import { isObject } from '../utils/is-object.js';
 import { sha256Hex } from '../utils/sha256.js';
+import type { SoftTokenData } from '../workers/soft-tokens.js';
 import { checkSegments } from './check-context.js';
 import type { CompressedSegment, ContextData, ContextParts, ContextStats } from './compressed-context.js';
 import { corruptFile, readSafetensors, type SafeTensor, writeSafetensors } from './safetensors.js';

@@ -1,7 +1,7 @@
 // The safetensors format (huggingface.co/docs/safetensors): eight bytes of header length, a JSON header, the tensors.
 // The readers on npm are for weights on a hub; none writes, and none checks a file that may be damaged.
 import { GmsaError } from '../errors.js';
-import { isObject } from '../model-folder/checks.js';
+import { isObject } from '../utils/is-object.js';
 
 const BYTES = { F32: 4, F16: 2 } as const;
 export type TensorType = keyof typeof BYTES;

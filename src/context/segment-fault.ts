@@ -1,6 +1,5 @@
-import { isObject } from '../model-folder/checks.js';
-import type { SoftTokenData } from '../protocol.js';
-import { allFinite } from './soft-token-data.js';
+import { isObject } from '../utils/is-object.js';
+import { allFinite, type SoftTokenData } from '../workers/soft-tokens.js';
 
 /** What is wrong with a segment, as in "segment 3 has no token count"; undefined if nothing is. */
 export function segmentFault(segment: unknown, hiddenSize: number): string | undefined {

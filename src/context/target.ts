@@ -1,5 +1,5 @@
 import { GmsaError } from '../errors.js';
-import type { CompressionTarget } from '../protocol.js';
+import type { CompressionTarget } from '../workers/compressor/api.js';
 import type { ContextData } from './compressed-context.js';
 
 /**

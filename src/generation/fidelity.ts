@@ -1,7 +1,7 @@
 // How well a text survives its compression, token by token: put together on the page from what the decoder scores.
 import type { ContextData } from '../context/compressed-context.js';
 import { GmsaError } from '../errors.js';
-import type { ScoredSegment, SegmentFidelity } from '../protocol.js';
+import type { ScoredSegment, SegmentFidelity } from '../workers/decoder/api.js';
 
 /** What the tokens of a text would have been restored with, all of the same length and in order. */
 export interface Fidelity {

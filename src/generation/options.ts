@@ -1,5 +1,5 @@
 import { GmsaError } from '../errors.js';
-import type { GenerationSettings, RestorationSettings, Sampling } from '../protocol.js';
+import type { GenerationSettings, RestorationSettings, Sampling } from '../workers/decoder/api.js';
 import { DEFAULT_NEW_TOKENS } from './default-new-tokens.js';
 import { isWatched, type WatchOptions } from './token-watch.js';
 

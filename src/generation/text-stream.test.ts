@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { GenerationResult } from '../protocol.js';
 import { deferred } from '../utils/deferred.js';
+import type { GenerationResult } from '../workers/decoder/api.js';
 import { createTextStream } from './text-stream.js';
 
 const result = { tokenIds: [1, 2], stats: { newTokens: 2 } } as GenerationResult;

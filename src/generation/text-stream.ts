@@ -1,5 +1,5 @@
-import type { GenerationResult, GenerationStats } from '../protocol.js';
 import { growingList } from '../utils/growing-list.js';
+import type { GenerationResult, GenerationStats } from '../workers/decoder/api.js';
 
 /**
  * Text as it is generated. Generation starts at once; iterating (any number of times, always from the beginning),

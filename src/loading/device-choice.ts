@@ -1,7 +1,7 @@
 // Which device and dtype to run: an answer from what was asked for, what the browser has and what the model offers.
 import { GmsaError } from '../errors.js';
 import type { ConcreteDType } from '../model-folder/manifest.js';
-import type { AdapterDescription, ConcreteDevice } from '../protocol.js';
+import type { AdapterDescription, ConcreteDevice } from '../workers/setup.js';
 
 export type Device = 'auto' | ConcreteDevice;
 export type DType = 'auto' | ConcreteDType;

@@ -3,24 +3,16 @@
 import { GmsaError } from '../errors.js';
 import type { CacheOption } from '../model-folder/file-store.js';
 import { KeptFiles } from '../model-folder/kept-files.js';
-import { type ConcreteDType, GRAPHS } from '../model-folder/manifest.js';
+import { COMPRESSOR_GRAPHS, type ConcreteDType, DECODER_GRAPHS, GRAPHS } from '../model-folder/manifest.js';
 import { type ModelFolder, openModelFolder } from '../model-folder/model-folder.js';
 import type { DownloadProgress } from '../model-folder/progress.js';
 import { checkOptions } from '../options.js';
-import {
-  COMPRESSOR_GRAPHS,
-  type CompressorApi,
-  type CompressorSetup,
-  type ConcreteDevice,
-  DECODER_GRAPHS,
-  type DecoderApi,
-  type DecoderSetup,
-  type SessionEvent,
-  type WasmPaths,
-  type WorkerName,
-} from '../protocol.js';
+import type { SessionEvent, WorkerName } from '../rpc/worker-api.js';
 import { WorkerHost } from '../rpc/worker-host.js';
 import { unlessAborted } from '../utils/unless-aborted.js';
+import type { CompressorApi } from '../workers/compressor/api.js';
+import type { DecoderApi } from '../workers/decoder/api.js';
+import type { CompressorSetup, ConcreteDevice, DecoderSetup, WasmPaths } from '../workers/setup.js';
 import { startWorker } from '../workers/start-worker.js';
 import { type AdapterProbe, chooseRuntime, type Device, type DType, probeAdapter } from './device-choice.js';
 
@@ -38,7 +30,7 @@ export interface LoadOptions {
    * Memory for KV caches of contexts, which makes a further question about one cheap; those used longest ago are freed
    * and prefilled again when asked about. In bytes; 0 keeps none. Default: 512 MiB on WebGPU, 384 MiB on wasm.
    */
-  keyValueBudgetBytes?: number;
+  kvCacheBytes?: number;
   /**
    * Where the model's files are kept for the next visit. Default: the Cache API, or memory where there is none; false:
    * nowhere.
@@ -75,7 +67,7 @@ export const gone = () =>
 /** @throws as `Gmsa.load` does */
 export async function load(url: string | URL, options: LoadOptions): Promise<LoadedModel> {
   checkOptions(options);
-  const { signal, onProgress, wasmPaths, worker: start = startWorker, keyValueBudgetBytes } = options;
+  const { signal, onProgress, wasmPaths, worker: start = startWorker, kvCacheBytes } = options;
   const { encoder = 'eager' } = options;
   signal?.throwIfAborted();
   if (encoder !== 'eager' && encoder !== 'on-demand') {
@@ -85,10 +77,10 @@ export async function load(url: string | URL, options: LoadOptions): Promise<Loa
       "Use encoder: 'eager' or 'on-demand'.",
     );
   }
-  if (keyValueBudgetBytes !== undefined && !(keyValueBudgetBytes >= 0)) {
+  if (kvCacheBytes !== undefined && !(kvCacheBytes >= 0)) {
     throw new GmsaError(
       'BAD_INPUT',
-      `keyValueBudgetBytes is ${keyValueBudgetBytes}.`,
+      `kvCacheBytes is ${kvCacheBytes}.`,
       'Give a number of bytes, 0 to keep no KV cache, or leave it out.',
     );
   }
@@ -115,7 +107,7 @@ export async function load(url: string | URL, options: LoadOptions): Promise<Loa
     start,
     setup: async (stop) => ({
       ...setup,
-      ...(keyValueBudgetBytes === undefined ? {} : { keyValueBudgetBytes }),
+      ...(kvCacheBytes === undefined ? {} : { kvCacheBytes }),
       ...(await files.get(DECODER_GRAPHS, stop)),
     }),
     onSession,

@@ -1,13 +1,20 @@
 // What a loaded model takes, before anything is downloaded: from the manifest's sizes and the config's shapes.
-import { type ConcreteDType, GRAPHS, type GraphName, type Manifest } from '../model-folder/manifest.js';
+import {
+  COMPRESSOR_GRAPHS,
+  type ConcreteDType,
+  DECODER_GRAPHS,
+  GRAPHS,
+  type GraphName,
+  type Manifest,
+} from '../model-folder/manifest.js';
 import type { ModelConfig } from '../model-folder/model-config.js';
-import type { ConcreteDevice } from '../protocol.js';
+import type { ConcreteDevice } from '../workers/setup.js';
 
 /** In bytes. An estimate of what stays allocated; creating the sessions takes more for a moment. */
 export interface MemoryEstimate {
   /** Of all graphs of both workers: GPU memory on WebGPU, wasm memory on wasm. */
   weights: number;
-  /** Keys and values of one full window; contexts that are kept come on top (`keyValueBudgetBytes`). */
+  /** Keys and values of one full window; contexts that are kept come on top (`kvCacheBytes`). */
   keyValueCache: number;
   /** Code and working memory of two ONNX Runtimes, roughly. */
   runtime: number;
@@ -21,10 +28,7 @@ export interface MemoryEstimate {
 /** A round figure for a module of 17 to 27 MB, compiled, and what it computes in. */
 const RUNTIME_BYTES_PER_WORKER = 64 * 2 ** 20;
 
-const WORKERS: readonly (readonly GraphName[])[] = [
-  ['embed_tokens', 'encoder_model', 'lsa'],
-  ['embed_tokens', 'decoder_model_merged'],
-];
+const WORKERS: readonly (readonly GraphName[])[] = [COMPRESSOR_GRAPHS, DECODER_GRAPHS];
 
 export function estimateMemory(
   { manifest, config }: { manifest: Manifest; config: ModelConfig },

@@ -1,6 +1,5 @@
-import { type ConcreteDType, downloadBytes } from '../model-folder/manifest.js';
+import { type ConcreteDType, downloadBytes, modelHash } from '../model-folder/manifest.js';
 import type { ModelFolder } from '../model-folder/model-folder.js';
-import { modelHash } from '../model-folder/model-hash.js';
 
 /** What a model folder says about its model. */
 export interface ModelInfo {

@@ -7,8 +7,8 @@ import { missingBytes } from '../model-folder/model-files.js';
 import { type ModelFolder, openModelFolder } from '../model-folder/model-folder.js';
 import { type StorageState, storageState, storageWarning } from '../model-folder/storage.js';
 import { checkOptions } from '../options.js';
-import { type ConcreteDevice, hasJspi } from '../protocol.js';
 import { unlessAborted } from '../utils/unless-aborted.js';
+import { type ConcreteDevice, hasJspi } from '../workers/setup.js';
 import {
   type AdapterProbe,
   chooseRuntime,

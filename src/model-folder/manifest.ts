@@ -1,5 +1,7 @@
 // manifest.json of a model folder (docs/model-format.md): which files there are, and which of them a dtype needs.
-import { badModel, isObject } from './checks.js';
+import { GmsaError } from '../errors.js';
+import { isObject } from '../utils/is-object.js';
+import { sha256Hex } from '../utils/sha256.js';
 
 export const DTYPES = ['q4f16', 'q4', 'fp32'] as const;
 export type ConcreteDType = (typeof DTYPES)[number];
@@ -10,6 +12,9 @@ const SMALL_FILES = ['config.json', ...TOKENIZER_FILES];
 
 export const GRAPHS = ['embed_tokens', 'encoder_model', 'lsa', 'decoder_model_merged'] as const;
 export type GraphName = (typeof GRAPHS)[number];
+/** What each of the two workers runs. */
+export const COMPRESSOR_GRAPHS = ['embed_tokens', 'encoder_model', 'lsa'] as const satisfies GraphName[];
+export const DECODER_GRAPHS = ['embed_tokens', 'decoder_model_merged'] as const satisfies GraphName[];
 
 /** Paths within the folder. */
 export interface GraphFiles {
@@ -98,4 +103,30 @@ function isSha256(value: unknown): value is string {
 
 function isInside(path: string): boolean {
   return path !== '' && !/^[/\\]|:|\\/.test(path) && !path.split('/').includes('..');
+}
+
+/**
+ * Which model made a soft token: the same for every dtype and every copy of a model folder. A hash over what determines a
+ * model's soft tokens: the manifest's SHA-256 of the tokenizer's files and of all files of embedding, encoder and LSA, of
+ * every dtype the folder offers.
+ */
+export function modelHash({ files, dtypes }: Manifest): string {
+  const graphs = Object.values(dtypes).flatMap((dtype) => COMPRESSOR_GRAPHS.map((name) => dtype[name]));
+  const paths = new Set([...TOKENIZER_FILES, ...graphs.flatMap(({ graph, data }) => [graph, ...data])]);
+  return sha256Hex(
+    [...paths]
+      .sort()
+      .map((path) => `${files.get(path)?.sha256} ${path}\n`)
+      .join(''),
+  );
+}
+
+/** @param where URL of the folder or file */
+export function badModel(where: string, what: string, cause?: unknown): GmsaError {
+  return new GmsaError(
+    'BAD_MODEL',
+    `${where} is not a usable model folder: ${what}.`,
+    'Give the URL of a folder in the format of docs/formats/model-folder.md, such as one that training/ exports.',
+    cause === undefined ? undefined : { cause },
+  );
 }

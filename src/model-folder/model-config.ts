@@ -1,5 +1,6 @@
 // config.json of a model folder: the base model's sizes and the "gmsa" block (docs/model-format.md).
-import { badModel, isObject } from './checks.js';
+import { isObject } from '../utils/is-object.js';
+import { badModel } from './manifest.js';
 
 export interface ModelConfig {
   /** H, width of hidden states and soft tokens. */

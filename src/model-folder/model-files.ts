@@ -1,7 +1,7 @@
 // The files of one dtype: from the cache, else downloaded, a few at a time; each verified, and kept for the next visit.
-import { badModel } from './checks.js';
+
 import { downloadFile } from './download.js';
-import { type ConcreteDType, filesOf, GRAPHS, type GraphName } from './manifest.js';
+import { badModel, type ConcreteDType, filesOf, GRAPHS, type GraphName } from './manifest.js';
 import { type ModelFolder, parseJson } from './model-folder.js';
 import { type DownloadProgress, type LoadWarning, ProgressReport } from './progress.js';
 import { PATIENT, type RetryPolicy } from './retry.js';

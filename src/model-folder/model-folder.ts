@@ -1,10 +1,9 @@
 // Opens a model folder: its manifest, from the network or else as kept in the cache, and its config. Nothing heavy yet.
 import { GmsaError } from '../errors.js';
-import { badModel } from './checks.js';
 import { downloadFile } from './download.js';
 import { fetchText } from './fetch-file.js';
 import { type CacheOption, FileStore } from './file-store.js';
-import { type Manifest, parseManifest } from './manifest.js';
+import { badModel, type Manifest, parseManifest } from './manifest.js';
 import { type ModelConfig, parseModelConfig } from './model-config.js';
 import { HASTY, NetworkError, PATIENT, type RetryPolicy } from './retry.js';
 

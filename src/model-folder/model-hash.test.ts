@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { parseManifest } from './manifest.js';
-import { modelHash } from './model-hash.js';
+import { modelHash, parseManifest } from './manifest.js';
 
 const json = readFileSync(new URL('../../models/fixture/manifest.json', import.meta.url), 'utf8');
 

@@ -1,9 +1,9 @@
 // Worker side of a worker host: what both workers answer alike. A worker is loaded once in its life.
 import './error-transfer.js';
 import { GmsaError, toGmsaError } from '../errors.js';
-import type { SessionEvent, WorkerApi } from '../protocol.js';
 import { deferred } from '../utils/deferred.js';
 import { type Job, serveJob } from './job.js';
+import type { SessionEvent, WorkerApi } from './worker-api.js';
 
 /** How long an error without an explanation waits for one. */
 const FAILURE_WAIT_MS = 500;
@@ -32,7 +32,7 @@ export function serveWorker<Setup, T extends Loaded>(
   const ended = deferred<void>();
   return {
     lifecycle: {
-      hello: (lock) => hold(lock, ended.promise),
+      handshake: (lock) => hold(lock, ended.promise),
       load: (setup, port) =>
         serveJob<SessionEvent, void>(port, async (job) => {
           loaded = await create(setup, (session) => job.emit({ name: session }));

@@ -2,10 +2,10 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { GmsaError } from '../errors.js';
-import type { WorkerApi } from '../protocol.js';
 import { FakeWorker } from '../testing/fake-worker.js';
 import { type Deferred, deferred } from '../utils/deferred.js';
 import { type Job, serveJob } from './job.js';
+import type { WorkerApi } from './worker-api.js';
 import { WorkerHost } from './worker-host.js';
 
 interface Api extends WorkerApi<string> {
@@ -28,10 +28,10 @@ class TestWorker {
   disposed = false;
   jobs: Job<never>[] = [];
 
-  constructor(loading: () => Promise<void>, hello: () => Promise<void>) {
+  constructor(loading: () => Promise<void>, handshake: () => Promise<void>) {
     this.failure.promise.catch(() => {}); // whether or not the host has asked yet
     const api: Api = {
-      hello,
+      handshake,
       load: (setup, port) =>
         serveJob(port, async () => {
           await loading();
@@ -68,15 +68,15 @@ afterEach(() => {
 
 interface HostSetup {
   loading?: () => Promise<void>;
-  hello?: () => Promise<void>;
+  handshake?: () => Promise<void>;
   setup?: (signal: AbortSignal) => Promise<string>;
 }
 
-function makeHost({ loading = async () => {}, hello = async () => {}, setup }: HostSetup = {}) {
+function makeHost({ loading = async () => {}, handshake = async () => {}, setup }: HostSetup = {}) {
   return new WorkerHost<string, Api>({
     name: 'decoder',
     start: () => {
-      workers.push(new TestWorker(loading, hello));
+      workers.push(new TestWorker(loading, handshake));
       return workers.at(-1)!.worker.asWorker;
     },
     setup: setup ?? (async () => 'files'),
@@ -105,14 +105,14 @@ test('the first call starts the worker, loaded with its setup; later calls use i
 
 test('calls reach the worker in the order in which they are made, those that may be lost among them', async () => {
   const host = makeHost();
-  host.tell((api) => api.note(0)); // nothing runs: lost
+  host.notify((api) => api.note(0)); // nothing runs: lost
   const start = host.start(new AbortController().signal);
-  host.tell((api) => api.note(1));
+  host.notify((api) => api.note(1));
   const first = notes(host);
-  host.tell((api) => api.note(2));
+  host.notify((api) => api.note(2));
   await start;
   expect(await first).toEqual([1]);
-  host.tell((api) => api.note(3));
+  host.notify((api) => api.note(3));
   expect(await notes(host)).toEqual([1, 2, 3]);
 });
 
@@ -239,7 +239,7 @@ test('a worker that cannot be made is the call’s failure', async () => {
   await expect(host.start()).rejects.toMatchObject({
     code: 'UNSUPPORTED',
     message: expect.stringContaining('another origin'),
-    fix: expect.stringContaining('option worker'),
+    fix: expect.stringContaining('worker option'),
   });
 });
 
@@ -352,7 +352,7 @@ test('a dispose during the start ends it', async () => {
 
 test('a worker that does not answer for a minute after its files are there counts as dead', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  const host = makeHost({ hello: () => deferred<void>().promise });
+  const host = makeHost({ handshake: () => deferred<void>().promise });
   const start = host.start();
   start.catch(() => {});
   for (let i = 0; i < 5; i += 1) await Promise.resolve();

@@ -3,8 +3,8 @@
 import type { ModelConfig } from '../model-folder/model-config.js';
 import { downloadModelFiles, type ModelFiles } from '../model-folder/model-files.js';
 import { openModelFolder } from '../model-folder/model-folder.js';
-import type { ConcreteDevice } from '../protocol.js';
 import type { Job } from '../rpc/job.js';
+import type { ConcreteDevice } from '../workers/setup.js';
 
 export const FIXTURE_URL = new URL('../../models/fixture/', import.meta.url);
 

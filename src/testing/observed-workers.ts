@@ -1,5 +1,5 @@
 // For browser tests: real workers whose GPUs can be made to fail, and which of them were started.
-import type { WorkerName } from '../protocol.js';
+import type { WorkerName } from '../rpc/worker-api.js';
 import { CHANNEL, type Command } from './observe-worker-channel.js';
 
 export function observedWorkers() {

@@ -1,5 +1,5 @@
 // For browser tests: the two workers in the page itself. Real workers have globals of their own, out of a test's reach.
-import type { WorkerName } from '../protocol.js';
+import type { WorkerName } from '../rpc/worker-api.js';
 import { compressorApi } from '../workers/compressor/serve.js';
 import { decoderApi } from '../workers/decoder/serve.js';
 import { OrtQueue } from '../workers/runtime/ort-queue.js';

@@ -1,8 +1,8 @@
 // For property tests: contexts as compressing would make them, with any finite soft tokens.
 import fc from 'fast-check';
 import { CompressedContext, type CompressedSegment } from '../context/compressed-context.js';
-import type { SoftTokenData } from '../protocol.js';
 import { sha256Hex } from '../utils/sha256.js';
+import type { SoftTokenData } from '../workers/soft-tokens.js';
 
 export const RATES = [2, 4, 8];
 

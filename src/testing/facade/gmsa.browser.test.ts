@@ -359,8 +359,8 @@ describe('bad input', () => {
     await expect(Gmsa.load(FIXTURE_URL, { encoder })).rejects.toMatchObject({ code: 'BAD_INPUT' });
   });
 
-  test.each([-1, Number.NaN])('keyValueBudgetBytes %f is BAD_INPUT', async (keyValueBudgetBytes) => {
-    await expect(Gmsa.load(FIXTURE_URL, { keyValueBudgetBytes })).rejects.toMatchObject({
+  test.each([-1, Number.NaN])('kvCacheBytes %f is BAD_INPUT', async (kvCacheBytes) => {
+    await expect(Gmsa.load(FIXTURE_URL, { kvCacheBytes })).rejects.toMatchObject({
       code: 'BAD_INPUT',
     });
   });
@@ -453,7 +453,7 @@ describe('loading', () => {
     // @ts-expect-error a worker, not a promise of one
     await expect(Gmsa.load(FIXTURE_URL, { worker: async () => startWorker() })).rejects.toMatchObject({
       code: 'UNSUPPORTED',
-      message: expect.stringContaining('no Worker'),
+      message: expect.stringContaining('did not return a Worker'),
     });
   });
 

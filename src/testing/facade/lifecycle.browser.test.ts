@@ -195,7 +195,7 @@ describe('the encoder on demand', () => {
 });
 
 describe('a worker that dies', () => {
-  test('without a word is noticed, and the next call starts another', async () => {
+  test('without an error is noticed, and the next call starts another', async () => {
     const decoders: Worker[] = [];
     const gmsa = await load({
       device: 'wasm',

@@ -1,9 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { CompressEvent, ConcreteDevice, SegmentEvent } from '../../protocol.js';
 import { sourceHash } from '../../segments/content-hash.js';
 import { normalise } from '../../segments/normalise.js';
 import { fixtureSetup, longText, testJob } from '../../testing/fixture.js';
 import { countLiveBuffers, type LiveBuffers } from '../../testing/live-buffers.js';
+import type { ConcreteDevice } from '../setup.js';
+import type { CompressEvent, SegmentEvent } from './api.js';
 import { Compressor } from './compressor.js';
 
 async function segmentsOf(compressor: Compressor, text: string, rate = 4): Promise<SegmentEvent[]> {

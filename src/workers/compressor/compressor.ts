@@ -2,15 +2,6 @@
 
 import { DEFAULT_NEW_TOKENS } from '../../generation/default-new-tokens.js';
 import type { ModelConfig } from '../../model-folder/model-config.js';
-import type {
-  CompressEvent,
-  CompressionTarget,
-  CompressorSetup,
-  CompressRequest,
-  KnownSegment,
-  RestorationLoss,
-  SoftTokenData,
-} from '../../protocol.js';
 import type { Job } from '../../rpc/job.js';
 import { contentHash, sourceHash } from '../../segments/content-hash.js';
 import type { Piece } from '../../segments/pieces.js';
@@ -19,6 +10,15 @@ import { checkFits } from '../../segments/window.js';
 import { Engine } from '../runtime/engine.js';
 import { textPieces } from '../runtime/text-pieces.js';
 import { Tokenizer } from '../runtime/tokenizer.js';
+import type { CompressorSetup } from '../setup.js';
+import type { SoftTokenData } from '../soft-tokens.js';
+import type {
+  CompressEvent,
+  CompressionTarget,
+  CompressRequest,
+  KnownSegment,
+  RestorationLoss,
+} from './api.js';
 import { planBatches } from './batches.js';
 import { anyFits, lowestRateWithin, shareBudget } from './rate-allocation.js';
 import { SegmentEncoder } from './segment-encoder.js';

@@ -1,9 +1,7 @@
 // Worker only. Token ids → soft tokens: embed → encode → merge → align, all on one GPUDevice. Between the graphs the
 // states stay on the GPU; the soft tokens are read back once a batch.
 
-import { allFinite } from '../../context/soft-token-data.js';
 import { notFinite } from '../../errors.js';
-import type { CompressorSetup, SoftTokenData } from '../../protocol.js';
 import {
   groupMerge,
   groupMergeOutputBytes,
@@ -18,6 +16,8 @@ import type { Engine } from '../runtime/engine.js';
 import { GraphSession } from '../runtime/graph-session.js';
 import { Tensor } from '../runtime/ort.js';
 import { floatTensor, idTensor, maskTensor, valuesOf } from '../runtime/tensors.js';
+import type { CompressorSetup } from '../setup.js';
+import { allFinite, type SoftTokenData } from '../soft-tokens.js';
 
 /** [S,M,H], M the groups of the padded length; in a buffer of ours on WebGPU. */
 interface MergedStates {

@@ -1,6 +1,8 @@
 // Worker only. What the compressor's worker answers.
-import type { CompressEvent, CompressorApi, CompressorSetup } from '../../protocol.js';
+
 import { serveWorker } from '../../rpc/serve-worker.js';
+import type { CompressorSetup } from '../setup.js';
+import type { CompressEvent, CompressorApi } from './api.js';
 import { Compressor } from './compressor.js';
 
 export function compressorApi(): CompressorApi {

@@ -1,6 +1,9 @@
 // Worker only. Prefix and soft tokens → KV caches, prefilled segment by segment while a text is being compressed, and
 // kept for the contexts used last.
-import type { ConcreteDevice, ContextRequest, ContextSegment, SoftTokenData } from '../../protocol.js';
+
+import type { ConcreteDevice } from '../setup.js';
+import type { ContextSegment, SoftTokenData } from '../soft-tokens.js';
+import type { ContextRequest } from './api.js';
 import { ContextCaches, type KeptContext } from './context-caches.js';
 import type { Checkpoint, DecoderGraph } from './decoder-graph.js';
 import type { KeyValueCache } from './key-value-cache.js';

@@ -1,10 +1,11 @@
 // Worker only. The decoder as a function of embeddings and past: one run of `decoder_model_merged`.
 import type { ModelConfig } from '../../model-folder/model-config.js';
-import type { DecoderSetup, SoftTokenData } from '../../protocol.js';
 import type { Engine } from '../runtime/engine.js';
 import { GraphSession } from '../runtime/graph-session.js';
 import type { Tensor } from '../runtime/ort.js';
 import { floatTensor, idTensor, maskTensor } from '../runtime/tensors.js';
+import type { DecoderSetup } from '../setup.js';
+import type { SoftTokenData } from '../soft-tokens.js';
 import { KeyValueCache } from './key-value-cache.js';
 import { type Logits, logitsOf } from './logits.js';
 

@@ -1,22 +1,21 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { fixtureSetup, longText, testJob } from '../../testing/fixture.js';
+import { countLiveBuffers, type LiveBuffers } from '../../testing/live-buffers.js';
+import { float16FromFloat32, float32FromFloat16 } from '../../utils/float16.js';
+import type { CompressEvent, SegmentEvent } from '../compressor/api.js';
+import { Compressor } from '../compressor/compressor.js';
+import { Engine } from '../runtime/engine.js';
+import { Tokenizer } from '../runtime/tokenizer.js';
+import type { ConcreteDevice } from '../setup.js';
+import type { TokenisedSegment } from '../soft-tokens.js';
 import type {
-  CompressEvent,
-  ConcreteDevice,
   ContextRequest,
   GenerationEvent,
   GenerationResult,
   GenerationSettings,
   ScoredSegment,
-  SegmentEvent,
   SegmentFidelity,
-  TokenisedSegment,
-} from '../../protocol.js';
-import { fixtureSetup, longText, testJob } from '../../testing/fixture.js';
-import { countLiveBuffers, type LiveBuffers } from '../../testing/live-buffers.js';
-import { float16FromFloat32, float32FromFloat16 } from '../../utils/float16.js';
-import { Compressor } from '../compressor/compressor.js';
-import { Engine } from '../runtime/engine.js';
-import { Tokenizer } from '../runtime/tokenizer.js';
+} from './api.js';
 import { Decoder } from './decoder.js';
 import { DecoderGraph, disposeStep } from './decoder-graph.js';
 
@@ -37,7 +36,7 @@ beforeAll(async () => {
   await compressor.dispose();
 });
 
-const create = async (device: ConcreteDevice, budget: { keyValueBudgetBytes?: number } = {}) =>
+const create = async (device: ConcreteDevice, budget: { kvCacheBytes?: number } = {}) =>
   Decoder.create({ ...(await fixtureSetup(device)), ...budget }, () => {});
 
 const textOf = (events: GenerationEvent[]) =>
@@ -169,9 +168,9 @@ describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
     const context = freshContext();
     const softTokens = segments.reduce((sum, segment) => sum + segment.softTokens, 0);
     const { layers, keyValueHeads, headDim } = (await fixtureSetup(device)).config;
-    const keyValueBudgetBytes = (softTokens + 1) * 2 * layers * keyValueHeads * headDim * 4; // f32; one context
-    const tight = await create(device, { keyValueBudgetBytes });
-    const small = await create(device, { keyValueBudgetBytes: keyValueBudgetBytes - 1 });
+    const kvCacheBytes = (softTokens + 1) * 2 * layers * keyValueHeads * headDim * 4; // f32; one context
+    const tight = await create(device, { kvCacheBytes });
+    const small = await create(device, { kvCacheBytes: kvCacheBytes - 1 });
     const askOf = (one: Decoder, about: ContextRequest) => run((job) => one.ask(about, QUESTION, SIZE, job));
     try {
       const first = await askOf(tight, context);

@@ -1,24 +1,23 @@
 // Worker only. Soft tokens → text, one call after the other, in the order in which they come.
 import { GmsaError } from '../../errors.js';
 import type { ModelConfig } from '../../model-folder/model-config.js';
-import type {
-  ContextRequest,
-  ContextSegment,
-  DecoderSetup,
-  GenerationEvent,
-  GenerationResult,
-  GenerationSettings,
-  RestorationSettings,
-  ScoredSegment,
-  SegmentFidelity,
-  TokenisedSegment,
-} from '../../protocol.js';
 import { type Job, nextTask } from '../../rpc/job.js';
 import { normalise } from '../../segments/normalise.js';
 import { checkFits } from '../../segments/window.js';
 import { Engine } from '../runtime/engine.js';
 import { textPieces } from '../runtime/text-pieces.js';
 import { Tokenizer } from '../runtime/tokenizer.js';
+import type { DecoderSetup } from '../setup.js';
+import type { ContextSegment, TokenisedSegment } from '../soft-tokens.js';
+import type {
+  ContextRequest,
+  GenerationEvent,
+  GenerationResult,
+  GenerationSettings,
+  RestorationSettings,
+  ScoredSegment,
+  SegmentFidelity,
+} from './api.js';
 import { Contexts } from './contexts.js';
 import { type Checkpoint, DecoderGraph } from './decoder-graph.js';
 import { checkTokens, scoreTokens } from './fidelity.js';
@@ -44,12 +43,12 @@ export class Decoder {
   #disposed = false;
 
   private constructor(engine: Engine, tokenizer: Tokenizer, setup: DecoderSetup, graph: DecoderGraph) {
-    const { config, device, keyValueBudgetBytes } = setup;
+    const { config, device, kvCacheBytes } = setup;
     this.#engine = engine;
     this.#tokenizer = tokenizer;
     this.#config = config;
     this.#graph = graph;
-    this.#contexts = new Contexts(graph, config.prefixIds, device, keyValueBudgetBytes);
+    this.#contexts = new Contexts(graph, config.prefixIds, device, kvCacheBytes);
   }
 
   /**

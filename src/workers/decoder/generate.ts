@@ -1,5 +1,5 @@
 // Worker only. The decoding loop, on top of a kept cache.
-import type { GenerationStats } from '../../protocol.js';
+import type { GenerationStats } from './api.js';
 import { type Checkpoint, type DecoderGraph, disposeStep } from './decoder-graph.js';
 import type { KeyValueCache } from './key-value-cache.js';
 import type { TokenChooser } from './token-chooser.js';

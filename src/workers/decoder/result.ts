@@ -1,5 +1,5 @@
 // Worker only. What a call reports of the texts that it generated.
-import type { GenerationResult, GenerationStats } from '../../protocol.js';
+import type { GenerationResult, GenerationStats } from './api.js';
 import type { Generated } from './generate.js';
 
 /** @param started `performance.now()` at the start of the call's work */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Sampling } from '../../protocol.js';
+import type { Sampling } from './api.js';
 import { candidates, penaliseRepetition, sample, seededRandom } from './sampler.js';
 
 const all: Sampling = { temperature: 1, topK: 0, topP: 1 };

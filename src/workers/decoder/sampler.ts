@@ -3,7 +3,7 @@
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { notFinite } from '../../errors.js';
-import type { Sampling } from '../../protocol.js';
+import type { Sampling } from './api.js';
 
 /** Numbers in [0, 1), the same for the same seed. */
 export type Random = () => number;

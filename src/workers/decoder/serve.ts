@@ -1,12 +1,8 @@
 // Worker only. What the decoder's worker answers.
-import type {
-  DecoderApi,
-  DecoderSetup,
-  GenerationEvent,
-  GenerationResult,
-  SegmentFidelity,
-} from '../../protocol.js';
+
 import { serveWorker } from '../../rpc/serve-worker.js';
+import type { DecoderSetup } from '../setup.js';
+import type { DecoderApi, GenerationEvent, GenerationResult, SegmentFidelity } from './api.js';
 import { Decoder } from './decoder.js';
 
 export function decoderApi(): DecoderApi {

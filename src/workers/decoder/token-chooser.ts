@@ -1,5 +1,5 @@
 // Worker only. Which token comes next: the likeliest, found where the logits are, or one drawn from all logits.
-import type { GenerationSettings } from '../../protocol.js';
+import type { GenerationSettings } from './api.js';
 import { CpuLogits, type Logits } from './logits.js';
 import { penaliseRepetition, sample, seededRandom } from './sampler.js';
 

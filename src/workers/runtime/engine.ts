@@ -2,8 +2,8 @@
 // our kernels share. The page never sees a GPU object.
 
 import { FREE_MEMORY, GmsaError, toGmsaError } from '../../errors.js';
-import type { ConcreteDevice, WasmPaths } from '../../protocol.js';
 import { deferred } from '../../utils/deferred.js';
+import type { ConcreteDevice, WasmPaths } from '../setup.js';
 import { createGpuDevice } from './gpu-device.js';
 import { loadOrt } from './ort.js';
 import { OrtQueue } from './ort-queue.js';

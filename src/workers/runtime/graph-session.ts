@@ -1,7 +1,6 @@
 // Worker only. One graph as an ONNX Runtime session, entered through the queue.
 import { GmsaError } from '../../errors.js';
-import { badModel } from '../../model-folder/checks.js';
-import type { GraphName } from '../../model-folder/manifest.js';
+import { badModel, type GraphName } from '../../model-folder/manifest.js';
 import type { GraphBlobs } from '../../model-folder/model-files.js';
 import type { Engine } from './engine.js';
 import { InferenceSession, type SessionOptions, type Tensor } from './ort.js';

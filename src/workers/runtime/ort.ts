@@ -2,7 +2,7 @@
 // quicker to load), else the asyncify build. Tensors of one build are not those of the other, so both come from here, and
 // only once loadOrt is done.
 import type * as Ort from 'onnxruntime-web';
-import { hasJspi, type WasmPaths } from '../../protocol.js';
+import { hasJspi, type WasmPaths } from '../setup.js';
 
 export type InferenceSession = Ort.InferenceSession;
 export type SessionOptions = Ort.InferenceSession.SessionOptions;

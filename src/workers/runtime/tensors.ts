@@ -1,7 +1,7 @@
 // Worker only. Between plain arrays and ONNX Runtime's tensors.
 
-import type { SoftTokenData } from '../../protocol.js';
 import { float16FromFloat32, float32FromFloat16 } from '../../utils/float16.js';
+import type { SoftTokenData } from '../soft-tokens.js';
 import type { FloatType } from './graph-session.js';
 import { Tensor } from './ort.js';
 

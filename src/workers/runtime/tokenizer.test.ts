@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { Tokenizer } from './tokenizer.js';
 
 const fixture = (file: string) =>
-  JSON.parse(readFileSync(new URL(`../../models/fixture/${file}`, import.meta.url), 'utf8'));
+  JSON.parse(readFileSync(new URL(`../../../models/fixture/${file}`, import.meta.url), 'utf8'));
 const tokenizer = new Tokenizer({
   tokenizer: fixture('tokenizer.json'),
   config: fixture('tokenizer_config.json'),

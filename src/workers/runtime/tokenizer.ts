@@ -1,5 +1,5 @@
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
-import { badModel } from '../../model-folder/checks.js';
+import { badModel } from '../../model-folder/manifest.js';
 import type { TokenizerFiles } from '../../model-folder/model-files.js';
 import { withExactPreTokenizer } from './pre-tokenizer.js';
 

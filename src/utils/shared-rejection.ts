@@ -1,22 +1,22 @@
 import { deferred } from './deferred.js';
 
 /**
- * Cuts promises short together. Unlike a race against one long-lived promise it keeps nothing of those that have
+ * Rejects many promises at once. Unlike a race against one long-lived promise it keeps nothing of those that have
  * settled: such a race would hold every result for as long as that promise lives.
  */
-export class Fuse {
+export class SharedRejection {
   readonly #pending = new Set<(reason: unknown) => void>();
-  #blown: { reason: unknown } | undefined;
+  #rejected: { reason: unknown } | undefined;
 
-  get isBlown(): boolean {
-    return this.#blown !== undefined;
+  get isRejected(): boolean {
+    return this.#rejected !== undefined;
   }
 
-  /** Settles as `promise` does, or rejects once the fuse blows; at once if it has. */
+  /** Settles as `promise` does, or rejects as soon as `reject` is called; at once if it was. */
   guard<T>(promise: Promise<T>): Promise<T> {
-    if (this.#blown) {
+    if (this.#rejected) {
       promise.catch(() => {});
-      return Promise.reject(this.#blown.reason);
+      return Promise.reject(this.#rejected.reason);
     }
     const { promise: guarded, resolve, reject } = deferred<T>();
     this.#pending.add(reject);
@@ -25,9 +25,9 @@ export class Fuse {
   }
 
   /** Rejects everything guarded, now and later. Only the first reason counts. */
-  blow(reason: unknown): void {
-    if (this.#blown) return;
-    this.#blown = { reason };
+  reject(reason: unknown): void {
+    if (this.#rejected) return;
+    this.#rejected = { reason };
     for (const reject of this.#pending) reject(reason);
     this.#pending.clear();
   }

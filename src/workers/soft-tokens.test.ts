@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { allFinite } from './soft-token-data.js';
+import { allFinite } from './soft-tokens.js';
 
 test('NaN and infinity are found in either type', () => {
   expect(allFinite(Float32Array.of(1, -2, 0.5))).toBe(true);
