@@ -1,12 +1,20 @@
 // The facade: owns the two workers and no GPU object.
 
-import { type ContextModel, checkContext } from './context/check-context.js';
-import type { CompressOptions, UpdateOptions } from './context/compress-options.js';
-import type { CompressedContext, CompressedSegment, ContextData } from './context/compressed-context.js';
+import {
+  type CompressOptions,
+  compressionTarget,
+  targetOf,
+  type UpdateOptions,
+} from './context/compress-options.js';
+import { type CompressedContext, openContext } from './context/compressed-context.js';
 import { type Compression, contextOf, createCompression } from './context/compression.js';
 import { ContextAssembly } from './context/context-assembly.js';
-import { openContext } from './context/open-context.js';
-import { compressionTarget, targetOf } from './context/target.js';
+import {
+  type CompressedSegment,
+  type ContextData,
+  type ContextModel,
+  checkContext,
+} from './context/context-data.js';
 import {
   type Fidelity,
   FidelityAssembly,

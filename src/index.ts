@@ -1,12 +1,8 @@
 export type { CompressOptions, UpdateOptions } from './context/compress-options.js';
-export type {
-  CompressedContext,
-  CompressedSegment,
-  ContextData,
-  ContextStats,
-} from './context/compressed-context.js';
+export type { CompressedContext } from './context/compressed-context.js';
 export type { Compression } from './context/compression.js';
 export type { CompressProgress } from './context/context-assembly.js';
+export type { CompressedSegment, ContextData, ContextStats } from './context/context-data.js';
 export type { SaveOptions } from './context/context-file.js';
 export { ContextStore, type StoredContext } from './context/context-store.js';
 export { GmsaError, type GmsaErrorCode } from './errors.js';

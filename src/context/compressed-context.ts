@@ -1,66 +1,17 @@
+// A compressed text as users hold it, and how one comes back from a file.
+import { GmsaError } from '../errors.js';
 import type { ConcreteDType } from '../model-folder/manifest.js';
-import type { RestorationLoss } from '../workers/compressor/api.js';
-import type { SoftTokenData } from '../workers/soft-tokens.js';
-import { contextToBlob, type SaveOptions } from './context-file.js';
-
-/** One segment of a compressed text. */
-export interface CompressedSegment {
-  /**
-   * The segments' texts, joined, are the text with its line ends and lone surrogates normalised. Missing in a context
-   * that was saved without its text; nothing but a display needs it.
-   */
-  readonly text?: string;
-  /** SHA-256 of its token ids, in hex: equal ones have equal soft tokens at the same rate. */
-  readonly hash: string;
-  readonly tokens: number;
-  /** Tokens merged into one soft token. */
-  readonly rate: number;
-  /** `ceil(tokens / rate)` */
-  readonly softTokens: number;
-  /**
-   * What is lost of it at the higher of the rates that `targetTokens` chose from, its own or not
-   * (docs/context-format.md); measured where there was room to choose.
-   */
-  readonly restorationLoss?: RestorationLoss;
-  /** [softTokens, hiddenSize], f32 or the bits of f16. */
-  readonly data: SoftTokenData;
-}
-
-/** How a context was made. */
-export interface ContextStats {
-  /** Wall time of the call. */
-  readonly ms: number;
-  /** Segments that went through the encoder, and their tokens. */
-  readonly encodedSegments: number;
-  readonly encodedTokens: number;
-  /** Segments that `update` took over from the context before. */
-  readonly reusedSegments: number;
-}
-
-/** What a compressed context holds: plain data, which a structured clone keeps whole. */
-export interface ContextData {
-  readonly modelName: string;
-  /** The same for every copy of a model; soft tokens mean something to that model alone. */
-  readonly modelHash: string;
-  /** Of the model when it compressed; any dtype of the same model can answer. */
-  readonly dtype: ConcreteDType;
-  /** The rate of all segments; where they have several, tokens per soft token. */
-  readonly rate: number;
-  /** The most soft tokens it was to have, if it was compressed so; `update` keeps to it. */
-  readonly targetTokens?: number;
-  readonly hiddenSize: number;
-  /** Tokens of the text. */
-  readonly tokens: number;
-  /** Soft tokens of all segments. */
-  readonly softTokens: number;
-  /** SHA-256 of the normalised text, in hex. */
-  readonly sourceHash: string;
-  readonly segments: readonly CompressedSegment[];
-  readonly stats: ContextStats;
-}
-
-/** What the rest of a context follows from. */
-export type ContextParts = Omit<ContextData, 'rate' | 'tokens' | 'softTokens'>;
+import {
+  type CompressedSegment,
+  type ContextData,
+  type ContextModel,
+  type ContextParts,
+  type ContextStats,
+  checkContext,
+  checkModel,
+  checkRates,
+} from './context-data.js';
+import { contextFromBytes, contextToBlob, type SaveOptions } from './context-file.js';
 
 /**
  * A compressed text, to ask about. It holds nothing that needs to be released. A structured clone of it loses `toBlob`
@@ -108,5 +59,38 @@ export class CompressedContext implements ContextData {
    */
   toBlob(options?: SaveOptions): Blob {
     return contextToBlob(this, options);
+  }
+}
+
+/**
+ * A context from its file, or from a structured clone.
+ * @throws GmsaError `CORRUPT_FILE`, `OTHER_MODEL`, `BAD_RATE`; `BAD_INPUT` for a value that is no context
+ */
+export async function openContext(
+  source: Blob | BufferSource | ContextData,
+  model: ContextModel,
+): Promise<CompressedContext> {
+  const isFile = source instanceof Blob || source instanceof ArrayBuffer || ArrayBuffer.isView(source);
+  if (!isFile) {
+    checkContext(source, model);
+    return new CompressedContext(source);
+  }
+  const parts = contextFromBytes(await bytesOf(source));
+  checkModel(parts, model);
+  checkRates(parts, model);
+  return new CompressedContext(parts);
+}
+
+async function bytesOf(source: Blob | BufferSource): Promise<Uint8Array<ArrayBuffer>> {
+  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  try {
+    return new Uint8Array(source instanceof Blob ? await source.arrayBuffer() : source);
+  } catch (error) {
+    throw new GmsaError(
+      'CORRUPT_FILE',
+      `The file could not be read: ${error instanceof Error ? error.message : error}.`,
+      'Choose the file again: it was moved, changed or deleted since.',
+      { cause: error },
+    );
   }
 }

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { deferred } from '../utils/deferred.js';
-import type { CompressedContext, CompressedSegment } from './compressed-context.js';
+import type { CompressedContext } from './compressed-context.js';
 import { contextOf, createCompression } from './compression.js';
+import type { CompressedSegment } from './context-data.js';
 
 const segment = (text: string) => ({ text }) as CompressedSegment;
 const context = { softTokens: 3 } as CompressedContext;

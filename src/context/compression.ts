@@ -1,5 +1,6 @@
 import { growingList } from '../utils/growing-list.js';
-import type { CompressedContext, CompressedSegment } from './compressed-context.js';
+import type { CompressedContext } from './compressed-context.js';
+import type { CompressedSegment } from './context-data.js';
 
 /**
  * A text as it is compressed. Compression starts at once; awaiting it gives the context, iterating (any number of

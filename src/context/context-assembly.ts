@@ -4,7 +4,8 @@ import type {
   CompressRequest,
   KnownSegment,
 } from '../workers/compressor/api.js';
-import { CompressedContext, type CompressedSegment, type ContextParts } from './compressed-context.js';
+import { CompressedContext } from './compressed-context.js';
+import type { CompressedSegment, ContextParts } from './context-data.js';
 
 export interface CompressProgress {
   status: 'compress';

@@ -3,9 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { GmsaError } from '../errors.js';
 import { contexts, RATES } from '../testing/random-contexts.js';
 import { sha256Hex } from '../utils/sha256.js';
-import type { ContextModel } from './check-context.js';
-import { CompressedContext, type CompressedSegment } from './compressed-context.js';
-import { openContext } from './open-context.js';
+import { CompressedContext, openContext } from './compressed-context.js';
+import type { CompressedSegment, ContextModel } from './context-data.js';
 import { readSafetensors, writeSafetensors } from './safetensors.js';
 
 const modelOf = ({ modelName, modelHash, hiddenSize }: CompressedContext): ContextModel => ({

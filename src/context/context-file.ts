@@ -4,10 +4,15 @@ import { type ConcreteDType, DTYPES } from '../model-folder/manifest.js';
 import { isObject } from '../utils/is-object.js';
 import { sha256Hex } from '../utils/sha256.js';
 import type { SoftTokenData } from '../workers/soft-tokens.js';
-import { checkSegments } from './check-context.js';
-import type { CompressedSegment, ContextData, ContextParts, ContextStats } from './compressed-context.js';
+import {
+  type CompressedSegment,
+  type ContextData,
+  type ContextParts,
+  type ContextStats,
+  checkSegments,
+  segmentFault,
+} from './context-data.js';
 import { corruptFile, readSafetensors, type SafeTensor, writeSafetensors } from './safetensors.js';
-import { segmentFault } from './segment-fault.js';
 
 export interface SaveOptions {
   /** Also saves the text of each segment. Default false: answers and `update` do not need it. */

@@ -2,7 +2,7 @@
 import { type DBSchema, type IDBPDatabase, type IDBPObjectStore, openDB } from 'idb';
 import { GmsaError } from '../errors.js';
 import { storageState } from '../model-folder/storage.js';
-import type { ContextData } from './compressed-context.js';
+import type { ContextData } from './context-data.js';
 import { contextToBlob, type SaveOptions } from './context-file.js';
 
 /** What a store knows of a context without reading its file. */

@@ -1,5 +1,5 @@
 // How well a text survives its compression, token by token: put together on the page from what the decoder scores.
-import type { ContextData } from '../context/compressed-context.js';
+import type { ContextData } from '../context/context-data.js';
 import { GmsaError } from '../errors.js';
 import type { ScoredSegment, SegmentFidelity } from '../workers/decoder/api.js';
 

@@ -1,6 +1,7 @@
 // For property tests: contexts as compressing would make them, with any finite soft tokens.
 import fc from 'fast-check';
-import { CompressedContext, type CompressedSegment } from '../context/compressed-context.js';
+import { CompressedContext } from '../context/compressed-context.js';
+import type { CompressedSegment } from '../context/context-data.js';
 import { sha256Hex } from '../utils/sha256.js';
 import type { SoftTokenData } from '../workers/soft-tokens.js';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { compressionTarget } from './target.js';
+import { compressionTarget } from './compress-options.js';
 
 const model = { rates: [2, 4, 8], defaultRate: 4 };
 
