@@ -7,7 +7,7 @@ import {
   type UpdateOptions,
 } from './context/compress-options.js';
 import { type CompressedContext, openContext } from './context/compressed-context.js';
-import { type Compression, contextOf, createCompression } from './context/compression.js';
+import { type Compression, compressionOf, contextOf } from './context/compression.js';
 import { ContextAssembly } from './context/context-assembly.js';
 import {
   type CompressedSegment,
@@ -27,8 +27,8 @@ import {
   type GenerateOptions,
   restorationSettings,
 } from './generation/options.js';
-import { createTextStream, type TextStream } from './generation/text-stream.js';
-import { watchTokens } from './generation/token-watch.js';
+import { type TextStream, textStreamOf } from './generation/text-stream.js';
+import { type TokenWatch, watchTokens } from './generation/token-watch.js';
 import { type CachedOptions, type ClearOptions, clearCache, isCached } from './loading/cached-models.js';
 import { gone, type LoadedModel, type LoadOptions, load } from './loading/load.js';
 import { type ModelInfo, modelInfo } from './loading/model-info.js';
@@ -36,6 +36,7 @@ import { type Support, type SupportOptions, support } from './loading/support.js
 import type { ConcreteDType } from './model-folder/manifest.js';
 import { checkOptions, checkText } from './options.js';
 import type { WorkerHost } from './rpc/worker-host.js';
+import { GrowingList } from './utils/growing-list.js';
 import { unlessAborted } from './utils/unless-aborted.js';
 import type { CompressEvent, CompressorApi } from './workers/compressor/api.js';
 import type {
@@ -122,10 +123,9 @@ export class Gmsa {
    *   decoder's too), `DISPOSED`
    */
   compress(text: string, options: CompressOptions = {}): Compression {
-    return createCompression(async (push) => {
-      checkOptions(options);
-      return this.#compress(text, options, push);
-    });
+    const segments = new GrowingList<CompressedSegment, CompressedContext>();
+    segments.endWith(this.#compress(text, options, segments));
+    return compressionOf(segments);
   }
 
   /**
@@ -138,21 +138,31 @@ export class Gmsa {
    * Rejects as `compress` does, and with `OTHER_MODEL` for a context of another model.
    */
   update(context: ContextData, newText: string, options: UpdateOptions = {}): Compression {
-    return createCompression(async (push) => {
-      this.#checkAlive();
-      checkOptions(options);
-      checkContext(context, this.#contextModel);
-      return this.#compress(newText, options, push, context);
-    });
+    const segments = new GrowingList<CompressedSegment, CompressedContext>();
+    segments.endWith(this.#update(context, newText, options, segments));
+    return compressionOf(segments);
   }
 
+  async #update(
+    context: ContextData,
+    newText: string,
+    options: UpdateOptions,
+    segments: GrowingList<CompressedSegment, CompressedContext>,
+  ): Promise<CompressedContext> {
+    this.#checkCall(options);
+    checkContext(context, this.#contextModel);
+    return this.#compress(newText, options, segments, context);
+  }
+
+  /** @param segments gets them as they are finished */
   async #compress(
     text: string,
-    { signal, onProgress, prefill = true, ...wanted }: CompressOptions,
-    push: (segment: CompressedSegment) => void,
+    options: CompressOptions,
+    segments: GrowingList<CompressedSegment, CompressedContext>,
     before?: ContextData,
   ): Promise<CompressedContext> {
-    this.#checkAlive();
+    this.#checkCall(options);
+    const { signal, onProgress, prefill = true, ...wanted } = options;
     signal?.throwIfAborted();
     checkText(text, 'text');
     const target = compressionTarget(before ? targetOf(before) : wanted, this.model);
@@ -172,7 +182,7 @@ export class Gmsa {
       if (segment) {
         if (prefill)
           this.#decoder.notify((decoder) => decoder.append(contextId, index, [contextSegment(segment)]));
-        push(segment);
+        segments.push(segment);
       }
       onProgress?.(assembly.progress);
       return undefined;
@@ -203,8 +213,7 @@ export class Gmsa {
     source: Blob | BufferSource | ContextData,
     options: { signal?: AbortSignal } = {},
   ): Promise<CompressedContext> {
-    this.#checkAlive();
-    checkOptions(options);
+    this.#checkCall(options);
     const { signal } = options;
     signal?.throwIfAborted();
     return unlessAborted(openContext(source, this.#contextModel), signal);
@@ -221,18 +230,49 @@ export class Gmsa {
    * `DISPOSED`.
    */
   ask(context: ContextData | Compression, question: string, options: AskOptions = {}): TextStream {
-    return this.#generate(context, options, () => {
-      checkText(question, 'question');
-      const settings = answerSettings(options);
-      return (decoder, port, ready) => decoder.ask(this.#request(ready), question, settings, port);
+    const chunks = new GrowingList<string, GenerationResult>();
+    chunks.endWith(this.#ask(context, question, options, chunks));
+    return textStreamOf(chunks);
+  }
+
+  async #ask(
+    context: ContextData | Compression,
+    question: string,
+    options: AskOptions,
+    chunks: GrowingList<string, GenerationResult>,
+  ): Promise<GenerationResult> {
+    this.#checkCall(options);
+    checkText(question, 'question');
+    const settings = answerSettings(options);
+    const watch = watchTokens(options);
+    const ready = await unlessAborted(contextOf(context), options.signal);
+    return this.#generate((decoder, port) => decoder.ask(this.#request(ready), question, settings, port), {
+      chunks,
+      watch,
+      signal: options.signal,
     });
   }
 
   /** Writes the text back from its soft tokens, segment by segment: what survived. Rejects as `ask` does. */
   restore(context: ContextData | Compression, options: GenerateOptions = {}): TextStream {
-    return this.#generate(context, options, () => {
-      const settings = restorationSettings(options);
-      return (decoder, port, ready) => decoder.restore(this.#request(ready), settings, port);
+    const chunks = new GrowingList<string, GenerationResult>();
+    chunks.endWith(this.#restore(context, options, chunks));
+    return textStreamOf(chunks);
+  }
+
+  async #restore(
+    context: ContextData | Compression,
+    options: GenerateOptions,
+    chunks: GrowingList<string, GenerationResult>,
+  ): Promise<GenerationResult> {
+    this.#checkCall(options);
+    const settings = restorationSettings(options);
+    const watch = watchTokens(options);
+    const ready = await unlessAborted(contextOf(context), options.signal);
+    return this.#generate((decoder, port) => decoder.restore(this.#request(ready), settings, port), {
+      chunks,
+      watch,
+      signal: options.signal,
     });
   }
 
@@ -242,8 +282,7 @@ export class Gmsa {
    * @throws GmsaError as `ask` does; `BAD_INPUT` for a context that was saved without its text
    */
   async fidelity(context: ContextData | Compression, options: FidelityOptions = {}): Promise<Fidelity> {
-    this.#checkAlive();
-    checkOptions(options);
+    this.#checkCall(options);
     const { signal, onProgress } = options;
     const ready = await unlessAborted(contextOf(context), signal);
     checkContext(ready, this.#contextModel);
@@ -259,18 +298,33 @@ export class Gmsa {
 
   /** Answers from the uncompressed text through the same decoder, for comparison. Rejects as `ask` does. */
   askFullText(text: string, question: string, options: AskOptions = {}): TextStream {
-    return this.#generate(undefined, options, () => {
-      checkText(text, 'text');
-      checkText(question, 'question');
-      const settings = answerSettings(options);
-      return (decoder, port) => decoder.askFullText(text, question, settings, port);
+    const chunks = new GrowingList<string, GenerationResult>();
+    chunks.endWith(this.#askFullText(text, question, options, chunks));
+    return textStreamOf(chunks);
+  }
+
+  async #askFullText(
+    text: string,
+    question: string,
+    options: AskOptions,
+    chunks: GrowingList<string, GenerationResult>,
+  ): Promise<GenerationResult> {
+    this.#checkCall(options);
+    checkText(text, 'text');
+    checkText(question, 'question');
+    const settings = answerSettings(options);
+    const watch = watchTokens(options);
+    await unlessAborted(undefined, options.signal); // as many turns as `ask` takes, so that questions keep their order
+    return this.#generate((decoder, port) => decoder.askFullText(text, question, settings, port), {
+      chunks,
+      watch,
+      signal: options.signal,
     });
   }
 
   /** Tokens of a text, as `compress` counts them. An empty text has none. */
   async countTokens(text: string, options: { signal?: AbortSignal } = {}): Promise<number> {
-    this.#checkAlive();
-    checkOptions(options);
+    this.#checkCall(options);
     if (typeof text !== 'string') checkText(text, 'text');
     return this.#decoder.run(
       (decoder, port) => decoder.countTokens(text, port),
@@ -300,33 +354,26 @@ export class Gmsa {
     if (this.#disposed) throw gone();
   }
 
-  /**
-   * @param target what it is about; waited for if it is still being compressed
-   * @param prepare checks the input before that, and gives the call to the worker
-   */
-  #generate<C extends ContextData | undefined>(
-    target: C | Compression,
-    options: GenerateOptions,
-    prepare: () => (decoder: DecoderApi, port: MessagePort, context: C) => Promise<GenerationResult>,
-  ): TextStream {
-    return createTextStream(async (push) => {
-      this.#checkAlive();
-      checkOptions(options);
-      const start = prepare();
-      const watch = watchTokens(options);
-      const context = await unlessAborted(contextOf(target), options.signal);
-      const result = await this.#decoder.run<GenerationEvent, GenerationResult>(
-        (decoder, port) => start(decoder, port, context),
-        (event) => {
-          if (event.type === 'text') push(event.text);
-          else if (event.type === 'prompt') watch.onPrompt(event.ids);
-          else return watch.onToken(event.id);
-        },
-        options.signal,
-      );
-      watch.onEnd();
-      return result;
-    });
+  /** What every call checks first. @throws GmsaError `DISPOSED`, `BAD_INPUT` */
+  #checkCall(options: unknown): void {
+    this.#checkAlive();
+    checkOptions(options);
+  }
+
+  /** Runs one generation in the decoder's worker; its text goes to `chunks`, its tokens to `watch`. */
+  async #generate(
+    call: (decoder: DecoderApi, port: MessagePort) => Promise<GenerationResult>,
+    { chunks, watch, signal }: GenerationOutput,
+  ): Promise<GenerationResult> {
+    const onEvent = (event: GenerationEvent) => {
+      if (event.type === 'text') chunks.push(event.text);
+      else if (event.type === 'prompt') watch.onPrompt(event.ids);
+      else return watch.onToken(event.id);
+      return undefined;
+    };
+    const result = await this.#decoder.run<GenerationEvent, GenerationResult>(call, onEvent, signal);
+    watch.onEnd();
+    return result;
   }
 
   #newContextId(): number {
@@ -343,6 +390,13 @@ export class Gmsa {
     }
     return { contextId, rate: context.rate, segments: context.segments.map(contextSegment) };
   }
+}
+
+/** Where a generation reports. */
+interface GenerationOutput {
+  chunks: GrowingList<string, GenerationResult>;
+  watch: TokenWatch;
+  signal: AbortSignal | undefined;
 }
 
 const contextSegment = ({ tokens, softTokens, data }: CompressedSegment) => ({ tokens, softTokens, data });

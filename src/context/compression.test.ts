@@ -1,15 +1,22 @@
 import { expect, test } from 'vitest';
 import { deferred } from '../utils/deferred.js';
+import { GrowingList } from '../utils/growing-list.js';
 import type { CompressedContext } from './compressed-context.js';
-import { contextOf, createCompression } from './compression.js';
+import { compressionOf, contextOf } from './compression.js';
 import type { CompressedSegment } from './context-data.js';
 
 const segment = (text: string) => ({ text }) as CompressedSegment;
 const context = { softTokens: 3 } as CompressedContext;
 
+function compressionBy(work: (push: (item: CompressedSegment) => void) => Promise<CompressedContext>) {
+  const list = new GrowingList<CompressedSegment, CompressedContext>();
+  list.endWith(work(list.push));
+  return compressionOf(list);
+}
+
 test('segments come as they are finished, and again from the beginning; awaiting gives the context', async () => {
   const gate = deferred<void>();
-  const compression = createCompression(async (push) => {
+  const compression = compressionBy(async (push) => {
     push(segment('one'));
     await gate.promise;
     push(segment('two'));
@@ -27,7 +34,7 @@ test('segments come as they are finished, and again from the beginning; awaiting
 });
 
 test('a failure rejects whoever awaits or iterates, after the segments before it', async () => {
-  const compression = createCompression(async (push) => {
+  const compression = compressionBy(async (push) => {
     push(segment('one'));
     throw new Error('lost');
   });
@@ -52,14 +59,14 @@ test('a failure that nobody looks at is not reported as unhandled', async () => 
   const seen: unknown[] = [];
   const listen = (reason: unknown) => seen.push(reason);
   process.on('unhandledRejection', listen);
-  createCompression(() => Promise.reject(new Error('ignored')));
+  compressionBy(() => Promise.reject(new Error('ignored')));
   await new Promise((resolve) => setTimeout(resolve, 10));
   process.off('unhandledRejection', listen);
   expect(seen).toEqual([]);
 });
 
 test('whoever waits for a context that is ready keeps the order, compression or not', async () => {
-  const compression = createCompression(async () => context);
+  const compression = compressionBy(async () => context);
   await compression;
   const order: string[] = [];
   const wait = async (name: string, target: Parameters<typeof contextOf<CompressedContext>>[0]) => {

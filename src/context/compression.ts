@@ -1,4 +1,4 @@
-import { growingList } from '../utils/growing-list.js';
+import type { GrowingList } from '../utils/growing-list.js';
 import type { CompressedContext } from './compressed-context.js';
 import type { CompressedSegment } from './context-data.js';
 
@@ -11,11 +11,8 @@ export interface Compression extends Promise<CompressedContext>, AsyncIterable<C
 
 const contexts = new WeakMap<Compression, Promise<CompressedContext>>();
 
-/** @param compress runs the compression, handing over segments in order */
-export function createCompression(
-  compress: (push: (segment: CompressedSegment) => void) => Promise<CompressedContext>,
-): Compression {
-  const segments = growingList(compress);
+/** @param segments that are being compressed */
+export function compressionOf(segments: GrowingList<CompressedSegment, CompressedContext>): Compression {
   const { result } = segments;
   const compression: Compression = {
     // biome-ignore lint/suspicious/noThenProperty: a promise with segments

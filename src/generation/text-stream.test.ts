@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { deferred } from '../utils/deferred.js';
+import { GrowingList } from '../utils/growing-list.js';
 import type { GenerationResult } from '../workers/decoder/api.js';
-import { createTextStream } from './text-stream.js';
+import { textStreamOf } from './text-stream.js';
 
 const result = { tokenIds: [1, 2], stats: { newTokens: 2 } } as GenerationResult;
 
@@ -11,9 +12,15 @@ async function collect(stream: AsyncIterable<string>): Promise<string[]> {
   return pieces;
 }
 
+function streamBy(work: (push: (item: string) => void) => Promise<GenerationResult>) {
+  const list = new GrowingList<string, GenerationResult>();
+  list.endWith(work(list.push));
+  return textStreamOf(list);
+}
+
 test('pieces come as they are made, and generation starts unasked', async () => {
   const gate = deferred<void>();
-  const stream = createTextStream(async (push) => {
+  const stream = streamBy(async (push) => {
     push('a');
     await gate.promise;
     push('b');
@@ -29,7 +36,7 @@ test('pieces come as they are made, and generation starts unasked', async () => 
 });
 
 test('iterating twice, text, stats and token ids all see the whole', async () => {
-  const stream = createTextStream(async (push) => {
+  const stream = streamBy(async (push) => {
     for (const piece of ['one ', 'two ', 'three']) {
       push(piece);
       await new Promise((resolve) => setTimeout(resolve));
@@ -53,7 +60,7 @@ test('iterating twice, text, stats and token ids all see the whole', async () =>
 
 test('a failure reaches each reader after the pieces that came before it', async () => {
   const failure = new Error('broken');
-  const stream = createTextStream(async (push) => {
+  const stream = streamBy(async (push) => {
     push('begun');
     throw failure;
   });

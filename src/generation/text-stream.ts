@@ -1,4 +1,4 @@
-import { growingList } from '../utils/growing-list.js';
+import type { GrowingList } from '../utils/growing-list.js';
 import type { GenerationResult, GenerationStats } from '../workers/decoder/api.js';
 
 /**
@@ -14,22 +14,19 @@ export interface TextStream extends AsyncIterable<string> {
   readonly tokenIds: Promise<number[]>;
 }
 
-/** @param generate runs the generation, handing over pieces of text in order */
-export function createTextStream(
-  generate: (push: (piece: string) => void) => Promise<GenerationResult>,
-): TextStream {
-  const pieces = growingList(generate);
+/** @param chunks of text that are being generated */
+export function textStreamOf(chunks: GrowingList<string, GenerationResult>): TextStream {
   return {
-    [Symbol.asyncIterator]: () => pieces[Symbol.asyncIterator](),
+    [Symbol.asyncIterator]: () => chunks[Symbol.asyncIterator](),
     async text() {
-      await pieces.result;
-      return pieces.items.join('');
+      await chunks.result;
+      return chunks.items.join('');
     },
     get stats() {
-      return pieces.result.then(({ stats }) => stats);
+      return chunks.result.then(({ stats }) => stats);
     },
     get tokenIds() {
-      return pieces.result.then(({ tokenIds }) => tokenIds);
+      return chunks.result.then(({ tokenIds }) => tokenIds);
     },
   };
 }

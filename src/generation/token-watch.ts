@@ -42,8 +42,8 @@ export function watchTokens({ stoppingCriteria, streamer }: WatchOptions): Token
   if (![...criteria, ...(streamer ? [streamer.put, streamer.end] : [])].every(isFunction)) {
     throw new GmsaError(
       'BAD_INPUT',
-      'A stopping criterion, or put or end of the streamer, is no function.',
-      'Give functions, and a streamer with put and end.',
+      'A stopping criterion, or the put or end of the streamer, is not a function.',
+      'Pass functions, and a streamer with put and end.',
     );
   }
   const inputIds: number[] = [];
@@ -61,8 +61,8 @@ export function watchTokens({ stoppingCriteria, streamer }: WatchOptions): Token
       if (verdicts.some((verdict) => typeof Object(verdict).then === 'function')) {
         throw new GmsaError(
           'BAD_INPUT',
-          'A stopping criterion gave a promise.',
-          'Let it say at once whether to stop: true or false.',
+          'A stopping criterion returned a promise.',
+          'Return true or false, without waiting.',
         );
       }
       return verdicts.some(Boolean);

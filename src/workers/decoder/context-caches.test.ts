@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Tensor } from '../runtime/ort.js';
 import { ContextCaches } from './context-caches.js';
-import { KeyValueCache } from './key-value-cache.js';
+import { KeyValueCache } from './decoder-graph.js';
 
 /** A cache of one GPU tensor that records whether it is alive. */
 function fakeContext(length: number) {

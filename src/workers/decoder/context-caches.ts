@@ -1,5 +1,5 @@
 // Worker only. The KV caches of the contexts used last, within a budget of bytes.
-import type { KeyValueCache } from './key-value-cache.js';
+import type { KeyValueCache } from './decoder-graph.js';
 
 export interface KeptContext {
   /** Of the prefix and of the first segments. */

@@ -5,8 +5,7 @@ import type { ConcreteDevice } from '../setup.js';
 import type { ContextSegment, SoftTokenData } from '../soft-tokens.js';
 import type { ContextRequest } from './api.js';
 import { ContextCaches, type KeptContext } from './context-caches.js';
-import type { Checkpoint, DecoderGraph } from './decoder-graph.js';
-import type { KeyValueCache } from './key-value-cache.js';
+import type { Checkpoint, DecoderGraph, KeyValueCache } from './decoder-graph.js';
 
 const MIB = 2 ** 20;
 

@@ -6,11 +6,33 @@ import type { Tensor } from '../runtime/ort.js';
 import { floatTensor, idTensor, maskTensor } from '../runtime/tensors.js';
 import type { DecoderSetup } from '../setup.js';
 import type { SoftTokenData } from '../soft-tokens.js';
-import { KeyValueCache } from './key-value-cache.js';
 import { type Logits, logitsOf } from './logits.js';
 
 /** Positions of one run. On wasm short runs let an abort in between, and bound the memory of the attention scores. */
 const RUN_POSITIONS = { webgpu: 8192, wasm: 512 };
+
+/**
+ * Keys and values of the positions seen so far, [1, heads, length, headDim] a layer. Owns its tensors, which on WebGPU
+ * stay on the GPU. Never changed: a step makes a new one.
+ */
+export class KeyValueCache {
+  readonly tensors: ReadonlyMap<string, Tensor>;
+  /** Positions. */
+  readonly length: number;
+
+  /** @param tensors by the names of the decoder's inputs, `past_key_values.{i}.key` and `.value` */
+  constructor(tensors: ReadonlyMap<string, Tensor>, length: number) {
+    this.tensors = tensors;
+    this.length = length;
+  }
+
+  /** Twice is harmless. */
+  dispose(): void {
+    for (const tensor of this.tensors.values()) {
+      if (tensor.location === 'gpu-buffer') tensor.dispose();
+    }
+  }
+}
 
 /** The caller disposes both. */
 export interface Step {

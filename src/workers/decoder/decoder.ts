@@ -19,13 +19,10 @@ import type {
   SegmentFidelity,
 } from './api.js';
 import { Contexts } from './contexts.js';
-import { type Checkpoint, DecoderGraph } from './decoder-graph.js';
+import { type Checkpoint, DecoderGraph, type KeyValueCache } from './decoder-graph.js';
 import { checkTokens, scoreTokens } from './fidelity.js';
-import { type Generated, generate } from './generate.js';
-import type { KeyValueCache } from './key-value-cache.js';
-import { resultOf } from './result.js';
-import { tokenChooser } from './token-chooser.js';
-import { trimmed } from './trimmed.js';
+import { type Generated, generate, resultOf, trimmed } from './generate.js';
+import { createSampler } from './sampler.js';
 
 /** Tokens beyond a segment's own count that its restoration may take. */
 const RESTORE_MARGIN = 16;
@@ -286,7 +283,7 @@ export class Decoder {
     job: GenerationJob,
     filter: (write: (piece: string) => void) => (piece: string) => void = (write) => write,
   ): (cache: KeyValueCache, maxNewTokens: number) => Promise<Generated> {
-    const choose = tokenChooser(settings);
+    const sampler = createSampler(settings);
     if (settings.isWatched) job.emit({ type: 'prompt', ids: [...promptIds] });
     return async (cache, maxNewTokens) => {
       const stream = this.#tokenizer.stream(filter((text) => job.emit({ type: 'text', text })));
@@ -294,7 +291,7 @@ export class Decoder {
         minNewTokens: settings.minNewTokens,
         maxNewTokens,
         endIds: this.#config.endIds,
-        choose,
+        sampler,
         checkpoint: job.checkpoint,
         onToken: (id) => {
           stream.put(id);

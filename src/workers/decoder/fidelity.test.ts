@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { DecoderGraph, Step } from './decoder-graph.js';
+import { type DecoderGraph, KeyValueCache, type Step } from './decoder-graph.js';
 import { checkTokens, scoreTokens } from './fidelity.js';
-import { KeyValueCache } from './key-value-cache.js';
 import { CpuLogits } from './logits.js';
 
 const VOCABULARY = 8;

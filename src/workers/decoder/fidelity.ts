@@ -1,7 +1,6 @@
 // Worker only. How probable a segment's own tokens are when it is restored: teacher forcing, several positions a run.
 import { GmsaError } from '../../errors.js';
-import type { Checkpoint, DecoderGraph } from './decoder-graph.js';
-import type { KeyValueCache } from './key-value-cache.js';
+import type { Checkpoint, DecoderGraph, KeyValueCache } from './decoder-graph.js';
 
 /** Bounds the logits of a run: 12 MB with 49,152 of them a position. */
 const SCORED_POSITIONS = 64;

@@ -1,9 +1,9 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { DecoderGraph, Step } from './decoder-graph.js';
-import { generate } from './generate.js';
-import { KeyValueCache } from './key-value-cache.js';
+import { type DecoderGraph, KeyValueCache, type Step } from './decoder-graph.js';
+import { generate, trimmed } from './generate.js';
 import { CpuLogits } from './logits.js';
-import { tokenChooser } from './token-chooser.js';
+import { createSampler } from './sampler.js';
 
 /** A decoder that says `script` token by token, and counts the caches that are alive. */
 function scriptedDecoder(script: number[], failAt = Number.POSITIVE_INFINITY) {
@@ -40,7 +40,7 @@ const run = (
     maxNewTokens,
     endIds: [9, 0],
     checkpoint,
-    choose: tokenChooser({}),
+    sampler: createSampler({}),
     onToken: (id: number) => {
       seen.push(id);
       return id === stopAt;
@@ -106,6 +106,19 @@ test('logits without a number are an error, not token 0, greedy or drawn', async
   const logits = () => new CpuLogits(new Float32Array(4).fill(Number.NaN));
   const sampling = { temperature: 1, topK: 0, topP: 1 };
   for (const settings of [{}, { repetitionPenalty: 2 }, { sampling }]) {
-    await expect(tokenChooser(settings)(logits(), [1], [])).rejects.toMatchObject({ code: 'INTERNAL' });
+    await expect(createSampler(settings)(logits(), [1], [])).rejects.toMatchObject({ code: 'INTERNAL' });
   }
+});
+
+test('the pieces, joined, are the trimmed text, however it was cut', () => {
+  const piece = fc.string({ unit: fc.constantFrom(' ', '\n', '\u00a0', 'a', 'é', '😀'), maxLength: 4 });
+  fc.assert(
+    fc.property(fc.array(piece), (pieces) => {
+      const written: string[] = [];
+      const write = trimmed((text) => written.push(text));
+      for (const text of pieces) write(text);
+      expect(written.join('')).toBe(pieces.join('').trim());
+      expect(written).not.toContain('');
+    }),
+  );
 });

@@ -1,14 +1,13 @@
-// Worker only. The decoding loop, on top of a kept cache.
-import type { GenerationStats } from './api.js';
-import { type Checkpoint, type DecoderGraph, disposeStep } from './decoder-graph.js';
-import type { KeyValueCache } from './key-value-cache.js';
-import type { TokenChooser } from './token-chooser.js';
+// Worker only. The decoding loop on top of a KV cache, and what a call reports of it.
+import type { GenerationResult, GenerationStats } from './api.js';
+import { type Checkpoint, type DecoderGraph, disposeStep, type KeyValueCache } from './decoder-graph.js';
+import type { Sampler } from './sampler.js';
 
 export interface GenerateOptions {
   minNewTokens: number;
   maxNewTokens: number;
   endIds: readonly number[];
-  choose: TokenChooser;
+  sampler: Sampler;
   /** Runs before every step; throws to stop. */
   checkpoint: Checkpoint;
   /** Called with each token but the end token; true stops after it. */
@@ -32,7 +31,7 @@ export async function generate(
   decoder: DecoderGraph,
   past: KeyValueCache,
   promptIds: readonly number[],
-  { minNewTokens, maxNewTokens, endIds, choose, checkpoint, onToken }: GenerateOptions,
+  { minNewTokens, maxNewTokens, endIds, sampler, checkpoint, onToken }: GenerateOptions,
 ): Promise<Generated> {
   const tokenIds: number[] = [];
   const seen = [...promptIds];
@@ -44,7 +43,7 @@ export async function generate(
       return { tokenIds, stoppedBy, firstTokenAt: firstTokenAt ?? endedAt, endedAt };
     };
     for (;;) {
-      const id = await choose(step.logits, seen, tokenIds.length < minNewTokens ? endIds : []);
+      const id = await sampler(step.logits, seen, tokenIds.length < minNewTokens ? endIds : []);
       firstTokenAt ??= performance.now();
       if (endIds.includes(id)) return ended('end');
       tokenIds.push(id);
@@ -58,4 +57,48 @@ export async function generate(
   } finally {
     disposeStep(step);
   }
+}
+
+/** @param started `performance.now()` at the start of the call's work */
+export function resultOf(
+  started: number,
+  generated: readonly Generated[],
+  prompt: Pick<GenerationStats, 'promptTokens' | 'softTokens' | 'reusedTokens' | 'reusedContext'>,
+): GenerationResult {
+  const tokenIds = generated.flatMap((one) => one.tokenIds);
+  const steps = generated.reduce(
+    (sum, { tokenIds: ids, stoppedBy }) => sum + ids.length - (stoppedBy === 'end' ? 0 : 1),
+    0,
+  );
+  const decoding = generated.reduce((sum, { firstTokenAt, endedAt }) => sum + endedAt - firstTokenAt, 0);
+  const notByEnd = generated.map((one) => one.stoppedBy).filter((stoppedBy) => stoppedBy !== 'end');
+  return {
+    tokenIds,
+    stats: {
+      ...prompt,
+      newTokens: tokenIds.length,
+      msToFirstToken: (generated[0]?.firstTokenAt ?? started) - started,
+      msPerToken: steps > 0 ? decoding / steps : 0,
+      ms: (generated.at(-1)?.endedAt ?? started) - started,
+      stoppedBy: notByEnd.at(-1) ?? 'end',
+    },
+  };
+}
+
+/**
+ * Trims a text that comes in chunks: white space at its beginning is dropped, white space at its end never written.
+ * @param write called with each chunk that is left
+ */
+export function trimmed(write: (chunk: string) => void): (chunk: string) => void {
+  let started = false;
+  let held = '';
+  return (chunk) => {
+    let text = held + chunk;
+    if (!started) text = text.trimStart();
+    const written = text.trimEnd();
+    held = text.slice(written.length);
+    if (written === '') return;
+    started = true;
+    write(written);
+  };
 }

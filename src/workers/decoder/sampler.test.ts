@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Sampling } from './api.js';
-import { candidates, penaliseRepetition, sample, seededRandom } from './sampler.js';
+import { CpuLogits } from './logits.js';
+import { candidates, createSampler, penaliseRepetition, sample, seededRandom } from './sampler.js';
 
 const all: Sampling = { temperature: 1, topK: 0, topP: 1 };
 /** Logits whose softmax is this. */
@@ -94,4 +95,27 @@ test('a repetition penalty divides positive logits and multiplies negative ones,
   const logits = Float32Array.of(4, -4, 4, 0);
   penaliseRepetition(logits, [0, 1, 0, 3], 2);
   expect(Array.from(logits)).toEqual([2, -8, 4, 0]);
+});
+
+const logits = () => new CpuLogits(Float32Array.of(1, 5, 4.5, 4));
+
+test('greedy is the argmax, without what is masked', async () => {
+  const sampler = createSampler({});
+  expect(await sampler(logits(), [], [])).toBe(1);
+  expect(await sampler(logits(), [], [1])).toBe(2);
+});
+
+test('a repetition penalty passes over what was seen, if it is likely enough', async () => {
+  const sampler = createSampler({ repetitionPenalty: 1.2 });
+  expect(await sampler(logits(), [], [])).toBe(1);
+  expect(await sampler(logits(), [1], [])).toBe(2);
+  expect(await sampler(logits(), [1, 2], [])).toBe(1);
+  expect(await sampler(logits(), [1], [2])).toBe(1);
+});
+
+test('nothing that is masked is ever drawn', async () => {
+  const sampler = createSampler({ sampling: { temperature: 5, topK: 0, topP: 1, seed: 3 } });
+  const drawn = new Set<number>();
+  for (let i = 0; i < 200; i += 1) drawn.add(await sampler(logits(), [], [1]));
+  expect(drawn).toEqual(new Set([0, 2, 3]));
 });

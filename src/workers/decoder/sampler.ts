@@ -1,9 +1,33 @@
-// Worker only. From logits to the next token by chance, as transformers.js does it: temperature, then top-k, then
-// top-p. (Its own warpers for the last two do nothing, and it does not tree-shake.)
+// Worker only. From logits to the next token: the likeliest, found where the logits are, or one drawn from all of them
+// as transformers.js draws it: temperature, then top-k, then top-p. (Its own warpers for the last two do nothing, and it does not tree-shake.)
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { notFinite } from '../../errors.js';
-import type { Sampling } from './api.js';
+import type { GenerationSettings, Sampling } from './api.js';
+import { CpuLogits, type Logits } from './logits.js';
+
+/**
+ * @param seen ids of the prompt and of what has been generated
+ * @param masked ids that must not come
+ * @throws GmsaError `INTERNAL` if no logit is a finite number
+ */
+export type Sampler = (logits: Logits, seen: readonly number[], masked: readonly number[]) => Promise<number>;
+
+/** One for a whole call, so that a seed stands for all of its text. */
+export function createSampler({
+  sampling,
+  repetitionPenalty = 1,
+}: Pick<GenerationSettings, 'sampling' | 'repetitionPenalty'>): Sampler {
+  if (!sampling && repetitionPenalty === 1) return (logits, _, masked) => logits.argmax(masked);
+  const random = sampling && seededRandom(sampling.seed);
+  return async (logits, seen, masked) => {
+    const values = await logits.values();
+    if (repetitionPenalty !== 1) penaliseRepetition(values, seen, repetitionPenalty);
+    if (!sampling) return new CpuLogits(values).argmax(masked);
+    for (const id of masked) values[id] = Number.NEGATIVE_INFINITY;
+    return sample(values, sampling, random!);
+  };
+}
 
 /** Numbers in [0, 1), the same for the same seed. */
 export type Random = () => number;
