@@ -77,7 +77,7 @@ export class FidelityAssembly {
     }
     return {
       tokenIds: this.#segments.flatMap(({ tokenIds }) => tokenIds),
-      pieces: this.#segments.flatMap(({ pieces }) => pieces),
+      pieces: this.#segments.flatMap(({ tokenTexts }) => tokenTexts),
       logProbabilities,
       meanLogProbability: logProbabilities.reduce((sum, value) => sum + value, 0) / Math.max(1, this.#tokens),
     };

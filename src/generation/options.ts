@@ -1,6 +1,6 @@
 import { GmsaError } from '../errors.js';
+import { DEFAULT_NEW_TOKENS } from '../segments/window.js';
 import type { GenerationSettings, RestorationSettings, Sampling } from '../workers/decoder/api.js';
-import { DEFAULT_NEW_TOKENS } from './default-new-tokens.js';
 import { isWatched, type WatchOptions } from './token-watch.js';
 
 /** Named as in transformers.js, in camel case. Greedy unless something asks for sampling. */

@@ -7,9 +7,9 @@ import { textStreamOf } from './text-stream.js';
 const result = { tokenIds: [1, 2], stats: { newTokens: 2 } } as GenerationResult;
 
 async function collect(stream: AsyncIterable<string>): Promise<string[]> {
-  const pieces: string[] = [];
-  for await (const piece of stream) pieces.push(piece);
-  return pieces;
+  const chunks: string[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return chunks;
 }
 
 function streamBy(work: (push: (item: string) => void) => Promise<GenerationResult>) {
@@ -18,7 +18,7 @@ function streamBy(work: (push: (item: string) => void) => Promise<GenerationResu
   return textStreamOf(list);
 }
 
-test('pieces come as they are made, and generation starts unasked', async () => {
+test('chunks come as they are made, and generation starts unasked', async () => {
   const gate = deferred<void>();
   const stream = streamBy(async (push) => {
     push('a');
@@ -37,8 +37,8 @@ test('pieces come as they are made, and generation starts unasked', async () => 
 
 test('iterating twice, text, stats and token ids all see the whole', async () => {
   const stream = streamBy(async (push) => {
-    for (const piece of ['one ', 'two ', 'three']) {
-      push(piece);
+    for (const chunk of ['one ', 'two ', 'three']) {
+      push(chunk);
       await new Promise((resolve) => setTimeout(resolve));
     }
     return result;
@@ -58,7 +58,7 @@ test('iterating twice, text, stats and token ids all see the whole', async () =>
   expect(await collect(stream)).toEqual(first);
 });
 
-test('a failure reaches each reader after the pieces that came before it', async () => {
+test('a failure reaches each reader after the chunks that came before it', async () => {
   const failure = new Error('broken');
   const stream = streamBy(async (push) => {
     push('begun');
@@ -66,7 +66,7 @@ test('a failure reaches each reader after the pieces that came before it', async
   });
   const seen: string[] = [];
   const reading = (async () => {
-    for await (const piece of stream) seen.push(piece);
+    for await (const chunk of stream) seen.push(chunk);
   })();
   await expect(reading).rejects.toBe(failure);
   expect(seen).toEqual(['begun']);

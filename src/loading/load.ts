@@ -27,10 +27,13 @@ export interface LoadOptions {
   signal?: AbortSignal;
   onProgress?: (progress: LoadProgress) => void;
   /**
-   * Memory for KV caches of contexts, which makes a further question about one cheap; those used longest ago are freed
-   * and prefilled again when asked about. In bytes; 0 keeps none. Default: 512 MiB on WebGPU, 384 MiB on wasm.
+   * Memory for the KV caches of contexts, in bytes. With its cache kept, a further question about a context is cheap;
+   * the caches used longest ago are freed first, and filled again when needed. 0 keeps none. Default: 512 MiB on WebGPU,
+   * 384 MiB on wasm.
    */
   kvCacheBytes?: number;
+  /** @deprecated Renamed to `kvCacheBytes`. This name works until version 0.3. */
+  keyValueBudgetBytes?: number;
   /**
    * Where the model's files are kept for the next visit. Default: the Cache API, or memory where there is none; false:
    * nowhere.
@@ -67,21 +70,21 @@ export const gone = () =>
 /** @throws as `Gmsa.load` does */
 export async function load(url: string | URL, options: LoadOptions): Promise<LoadedModel> {
   checkOptions(options);
-  const { signal, onProgress, wasmPaths, worker: start = startWorker, kvCacheBytes } = options;
-  const { encoder = 'eager' } = options;
+  const { signal, onProgress, wasmPaths, worker: start = startWorker, encoder = 'eager' } = options;
+  const kvCacheBytes = options.kvCacheBytes ?? options.keyValueBudgetBytes;
   signal?.throwIfAborted();
   if (encoder !== 'eager' && encoder !== 'on-demand') {
     throw new GmsaError(
       'BAD_INPUT',
-      `There is no encoder: '${encoder}'.`,
-      "Use encoder: 'eager' or 'on-demand'.",
+      `The encoder option is '${encoder}'.`,
+      "Use 'eager' or 'on-demand'.",
     );
   }
   if (kvCacheBytes !== undefined && !(kvCacheBytes >= 0)) {
     throw new GmsaError(
       'BAD_INPUT',
       `kvCacheBytes is ${kvCacheBytes}.`,
-      'Give a number of bytes, 0 to keep no KV cache, or leave it out.',
+      'Pass a number of bytes, or 0 to keep no KV cache, or leave it out.',
     );
   }
   const wanted = { device: options.device ?? 'auto', dtype: options.dtype ?? 'auto' };

@@ -1,6 +1,9 @@
 // The decoder's window: whether a compressed text, a question and its answer fit, and which rate would make them fit.
 import { GmsaError } from '../errors.js';
 
+/** Tokens that an answer may have, unless the caller says otherwise. */
+export const DEFAULT_NEW_TOKENS = 64;
+
 /** Soft tokens of segments at a rate: each segment's last group may be ragged. */
 export function softTokenCount(segmentTokens: readonly number[], rate: number): number {
   return segmentTokens.reduce((sum, tokens) => sum + Math.ceil(tokens / rate), 0);

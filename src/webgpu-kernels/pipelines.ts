@@ -2,7 +2,11 @@
 
 const pipelines = new WeakMap<GPUDevice, Map<string, Promise<GPUComputePipeline>>>();
 
-/** @param label of one shader; the same label is the same code */
+/**
+ * Compiles a kernel, once a device; after a failure the next call tries again.
+ * @param label of one shader; the same label is the same code
+ * @throws Error with the compiler's messages
+ */
 export function pipelineOf(
   device: GPUDevice,
   label: string,
@@ -15,11 +19,27 @@ export function pipelineOf(
   }
   let pipeline = ofDevice.get(label);
   if (!pipeline) {
-    const module = device.createShaderModule({ label, code: wgsl() });
-    pipeline = device.createComputePipelineAsync({ label, layout: 'auto', compute: { module } });
+    pipeline = compile(device, label, wgsl());
     ofDevice.set(label, pipeline);
+    pipeline.catch(() => ofDevice.delete(label));
   }
   return pipeline;
+}
+
+async function compile(device: GPUDevice, label: string, code: string): Promise<GPUComputePipeline> {
+  const module = device.createShaderModule({ label, code });
+  try {
+    return await device.createComputePipelineAsync({ label, layout: 'auto', compute: { module } });
+  } catch (error) {
+    const { messages } = await module.getCompilationInfo().catch(() => ({ messages: [] }));
+    const details = messages.map(
+      ({ type, lineNum, linePos, message }) => `${type} at ${lineNum}:${linePos}: ${message}`,
+    );
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`The kernel '${label}' does not compile. ${[reason, ...details].join('\n')}`, {
+      cause: error,
+    });
+  }
 }
 
 /** A grid of at least so many workgroups: one dimension has at most 65,535. */

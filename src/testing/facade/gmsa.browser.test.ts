@@ -77,9 +77,9 @@ describe.each(['wasm', 'webgpu'] as const)('on %s', (device) => {
     });
 
     const first = gmsa.ask(context, QUESTION, short);
-    const pieces: string[] = [];
-    for await (const piece of first) pieces.push(piece);
-    expect(pieces.join('')).toBe(await first.text());
+    const chunks: string[] = [];
+    for await (const chunk of first) chunks.push(chunk);
+    expect(chunks.join('')).toBe(await first.text());
     expect((await first.stats).newTokens).toBe((await first.tokenIds).length);
     expect(await first.stats).toMatchObject({
       reusedContext: true, // prefilled while the text was compressed
@@ -363,6 +363,20 @@ describe('bad input', () => {
     await expect(Gmsa.load(FIXTURE_URL, { kvCacheBytes })).rejects.toMatchObject({
       code: 'BAD_INPUT',
     });
+  });
+
+  test('kvCacheBytes: 0 keeps no cache, under its old name too', async () => {
+    for (const budget of [{ kvCacheBytes: 0 }, { keyValueBudgetBytes: 0 }]) {
+      const forgetful = await Gmsa.load(FIXTURE_URL, { device: 'wasm', ...budget });
+      try {
+        const own = await forgetful.compress('Anna has a red cat.');
+        await forgetful.ask(own, QUESTION, short).text();
+        const again = await forgetful.ask(own, QUESTION, short).stats;
+        expect(again.reusedTokens).toBe(0);
+      } finally {
+        await forgetful.dispose();
+      }
+    }
   });
 
   test.each([0, -1, 1.5])('maxNewTokens %f is BAD_INPUT', async (maxNewTokens) => {

@@ -1,26 +1,19 @@
 // Worker only. Text → soft tokens: tokenise, cut into segments, encode those that are not known.
 
-import { DEFAULT_NEW_TOKENS } from '../../generation/default-new-tokens.js';
 import type { ModelConfig } from '../../model-folder/model-config.js';
 import type { Job } from '../../rpc/job.js';
 import { contentHash, sourceHash } from '../../segments/content-hash.js';
 import type { Piece } from '../../segments/pieces.js';
 import { cutPieces, type Segment } from '../../segments/plan.js';
-import { checkFits } from '../../segments/window.js';
+import { checkFits, DEFAULT_NEW_TOKENS } from '../../segments/window.js';
 import { Engine } from '../runtime/engine.js';
 import { textPieces } from '../runtime/text-pieces.js';
 import { Tokenizer } from '../runtime/tokenizer.js';
 import type { CompressorSetup } from '../setup.js';
 import type { SoftTokenData } from '../soft-tokens.js';
-import type {
-  CompressEvent,
-  CompressionTarget,
-  CompressRequest,
-  KnownSegment,
-  RestorationLoss,
-} from './api.js';
+import type { CompressEvent, CompressionTarget, CompressRequest, KnownSegment, SegmentEvent } from './api.js';
 import { planBatches } from './batches.js';
-import { anyFits, lowestRateWithin, shareBudget } from './rate-allocation.js';
+import { type Allocation, RateAllocator } from './rate-allocation.js';
 import { SegmentEncoder } from './segment-encoder.js';
 
 /** Tokens of a batch, padding included. On wasm a batch wins nothing, and padding costs. */
@@ -31,12 +24,12 @@ const PADDED_LENGTHS = 4;
 type CompressJob = Job<CompressEvent>;
 type PlannedSegment = Segment & { hash: string };
 
-interface Choice {
-  rate: number;
-  /** Where rates were shared out. */
-  restorationLoss?: RestorationLoss;
-  /** Where it was encoded to be measured, and keeps to that rate. */
-  data?: SoftTokenData | undefined;
+/** What the decoder loses of each segment at one rate, and the soft tokens that were made to find out. */
+interface Measurement {
+  /** Of each segment, in nats a token. */
+  losses: number[];
+  /** By index; segments whose loss was known before are missing. */
+  data: ReadonlyMap<number, SoftTokenData>;
 }
 
 export class Compressor {
@@ -83,35 +76,32 @@ export class Compressor {
    */
   async compress(text: string, { target, known }: CompressRequest, job: CompressJob): Promise<void> {
     const { segments, room } = await this.#plan(text, target, job);
-    const choose = this.#chooser(segments, target, room);
-    const totalTokens = segments.reduce((sum, { ids }) => sum + ids.length, 0);
+    const lengths = segments.map(({ ids }) => ids.length);
+    const allocator = new RateAllocator(lengths, target, { room, rates: this.#config.rates });
+    const totalTokens = lengths.reduce((sum, length) => sum + length, 0);
     job.emit({ type: 'plan', totalSegments: segments.length, totalTokens, sourceHash: sourceHash(text) });
 
-    const choices = await choose(known, job);
+    const { losses, data }: Measurement = allocator.needsLosses
+      ? await this.#measure(segments, allocator.rate, known, job)
+      : { losses: [], data: new Map() };
+    const allocations = allocator.allocate(losses);
     const emit = inOrder(job);
-    const finish = (index: number, data: SoftTokenData) => {
-      const { text: own, hash, ids } = segments[index]!;
-      const { rate, restorationLoss } = choices[index]!;
-      const softTokens = Math.ceil(ids.length / rate);
-      const loss = restorationLoss ? { restorationLoss } : {};
-      const segment = { text: own, hash, tokens: ids.length, rate, softTokens, ...loss, data };
-      emit(index, { type: 'segment', segment });
-    };
+    const finish = (index: number, soft: SoftTokenData) =>
+      emit(index, { type: 'segment', segment: finished(segments[index]!, allocations[index]!, soft) });
     const knownAt = new Set(known.map(({ hash, rate }) => `${hash} ${rate}`));
     const missing = new Map<number, number[]>();
     segments.forEach(({ text: own, hash }, index) => {
-      const { rate, restorationLoss, data } = choices[index]!;
-      if (data) finish(index, data);
+      const allocation = allocations[index]!;
+      const { rate } = allocation;
+      const soft = rate === allocator.rate ? data.get(index) : undefined;
+      if (soft) finish(index, soft);
       else if (knownAt.has(`${hash} ${rate}`)) {
-        const loss = restorationLoss ? { restorationLoss } : {};
-        emit(index, { type: 'known', segment: { text: own, hash, rate, ...loss } });
+        emit(index, { type: 'known', segment: { text: own, hash, ...allocation } });
       } else missing.set(rate, [...(missing.get(rate) ?? []), index]);
     });
     for (const [rate, indices] of missing) {
-      await this.#encode(segments, indices, rate, job, (batch, data) => {
-        batch.forEach((index, i) => {
-          finish(index, data[i]!);
-        });
+      await this.#encode(segments, indices, rate, job, (batch, soft) => {
+        for (const [i, index] of batch.entries()) finish(index, soft[i]!);
       });
     }
   }
@@ -130,61 +120,40 @@ export class Compressor {
   }
 
   /**
-   * How the rates of a planned text are chosen. With a rate that is no choice. With a number of soft tokens, segments
-   * are encoded at the lowest rate that fits, and what the decoder loses in writing them back decides which get a lower
-   * one. It scores a batch while the next one is encoded; losses that are known it is not asked for.
-   * @param room positions of the decoder for soft tokens
-   * @throws GmsaError `TOO_LONG` if no rate keeps to the number
+   * Encodes segments at a rate and has the decoder score how well it would write them back. It scores a batch while the
+   * next one is encoded; losses that are known it is not asked for.
    */
-  #chooser(segments: readonly PlannedSegment[], target: CompressionTarget, room: number) {
-    const all = (rate: number) => async (): Promise<Choice[]> => segments.map(() => ({ rate }));
-    if ('rate' in target) return all(target.rate);
-    const { rates } = this.#config;
-    const lengths = segments.map(({ ids }) => ids.length);
-    const budget = Math.min(target.targetTokens, room);
-    const coarse = lowestRateWithin(lengths, budget, rates);
-    const fine = rates[rates.indexOf(coarse) - 1];
-    if (fine === undefined || !anyFits(lengths, budget, { coarse, fine })) return all(coarse);
-
-    return async (known: readonly KnownSegment[], job: CompressJob): Promise<Choice[]> => {
-      const measured = new Map(
-        known.flatMap(({ hash, restorationLoss: loss }) =>
-          loss?.rate === coarse ? [[hash, loss.nats]] : [],
-        ),
-      );
-      const losses = segments.map(({ hash }) => measured.get(hash));
-      const unknown = [...segments.keys()].filter((index) => losses[index] === undefined);
-      const data = new Map<number, SoftTokenData>();
-      let scored = Promise.resolve();
-      await this.#encode(segments, unknown, coarse, job, (batch, soft) => {
-        const parts = batch.map((index, i) => {
-          data.set(index, soft[i]!);
-          const softTokens = Math.ceil(lengths[index]! / coarse);
-          return { ids: segments[index]!.ids, softTokens, data: soft[i]! };
-        });
-        scored = scored.then(async () => {
-          const nats = await job.request<number[]>({ type: 'score', rate: coarse, segments: parts });
-          batch.forEach((index, i) => {
-            losses[index] = nats[i]!;
-          });
-          const done = lengths.filter((_, index) => losses[index] !== undefined);
-          const tokens = done.reduce((sum, length) => sum + length, 0);
-          job.emit({ type: 'measured', segments: done.length, tokens });
-        });
-        scored.catch(() => {}); // it is awaited below, unless encoding fails before
+  async #measure(
+    segments: readonly PlannedSegment[],
+    rate: number,
+    known: readonly KnownSegment[],
+    job: CompressJob,
+  ): Promise<Measurement> {
+    const knownLosses = new Map(
+      known.flatMap(({ hash, restorationLoss: loss }) => (loss?.rate === rate ? [[hash, loss.nats]] : [])),
+    );
+    const losses = segments.map(({ hash }) => knownLosses.get(hash));
+    const unknown = [...segments.keys()].filter((index) => losses[index] === undefined);
+    const data = new Map<number, SoftTokenData>();
+    const score = async (batch: readonly number[], soft: readonly SoftTokenData[]) => {
+      const parts = batch.map((index, i) => {
+        const { ids } = segments[index]!;
+        return { ids, softTokens: Math.ceil(ids.length / rate), data: soft[i]! };
       });
-      await scored;
-      const shared = shareBudget(
-        lengths.map((tokens, index) => ({ tokens, loss: losses[index]! })),
-        budget,
-        { coarse, fine },
-      );
-      return shared.map((rate, index) => ({
-        rate,
-        restorationLoss: { rate: coarse, nats: losses[index]! },
-        data: rate === coarse ? data.get(index) : undefined,
-      }));
+      const nats = await job.request<number[]>({ type: 'score', rate, segments: parts });
+      for (const [i, index] of batch.entries()) losses[index] = nats[i]!;
+      const measured = segments.filter((_, index) => losses[index] !== undefined);
+      const tokens = measured.reduce((sum, { ids }) => sum + ids.length, 0);
+      job.emit({ type: 'measured', segments: measured.length, tokens });
     };
+    let scored = Promise.resolve();
+    await this.#encode(segments, unknown, rate, job, (batch, soft) => {
+      for (const [i, index] of batch.entries()) data.set(index, soft[i]!);
+      scored = scored.then(() => score(batch, soft));
+      scored.catch(() => {}); // it is awaited below, unless encoding fails before
+    });
+    await scored;
+    return { losses: losses as number[], data };
   }
 
   /** Encodes some of the segments, in batches; a batch may hold some that come later than others of the next one. */
@@ -232,6 +201,15 @@ export class Compressor {
       room: window - others,
     };
   }
+}
+
+function finished(
+  { text, hash, ids }: PlannedSegment,
+  allocation: Allocation,
+  data: SoftTokenData,
+): SegmentEvent {
+  const tokens = ids.length;
+  return { text, hash, tokens, softTokens: Math.ceil(tokens / allocation.rate), ...allocation, data };
 }
 
 /** Emits events by their index, whichever comes first, each as soon as all before it have been emitted. */

@@ -1,6 +1,63 @@
-// Which rate each segment gets where the caller says how many soft tokens there may be.
+// Which rate each segment gets: the one asked for, or, where the caller says how many soft tokens there may be, the lower
+// of two where the decoder would lose most.
 import { GmsaError } from '../../errors.js';
 import { softTokenCount } from '../../segments/window.js';
+import type { CompressionTarget, RestorationLoss } from './api.js';
+
+export interface Allocation {
+  rate: number;
+  /** At the higher of the two rates that were allocated from, where there were two. */
+  restorationLoss?: RestorationLoss;
+}
+
+/** Allocates rates to the segments of one text. */
+export class RateAllocator {
+  readonly #lengths: readonly number[];
+  readonly #budget: number;
+  /** The higher rate, or the only one. */
+  readonly rate: number;
+  /** The next lower one, where it fits any segment. */
+  readonly #fine: number | undefined;
+
+  /**
+   * @param lengths tokens of each segment
+   * @param room positions of the decoder for soft tokens
+   * @param rates trained ones, ascending
+   * @throws GmsaError `TOO_LONG` if no rate keeps to the number of soft tokens
+   */
+  constructor(
+    lengths: readonly number[],
+    target: CompressionTarget,
+    { room, rates }: { room: number; rates: readonly number[] },
+  ) {
+    this.#lengths = lengths;
+    if ('rate' in target) {
+      this.#budget = room;
+      this.rate = target.rate;
+      return;
+    }
+    this.#budget = Math.min(target.targetTokens, room);
+    this.rate = lowestRateWithin(lengths, this.#budget, rates);
+    const fine = rates[rates.indexOf(this.rate) - 1];
+    if (fine !== undefined && anyFits(lengths, this.#budget, { coarse: this.rate, fine })) this.#fine = fine;
+  }
+
+  /** Whether `allocate` needs the restoration losses of all segments at `rate`. */
+  get needsLosses(): boolean {
+    return this.#fine !== undefined;
+  }
+
+  /** @param losses of each segment at `rate`, in nats a token, if `needsLosses` */
+  allocate(losses: readonly number[]): Allocation[] {
+    const { rate: coarse } = this;
+    if (this.#fine === undefined) return this.#lengths.map(() => ({ rate: coarse }));
+    const measured = this.#lengths.map((tokens, index) => ({ tokens, loss: losses[index]! }));
+    return shareBudget(measured, this.#budget, { coarse, fine: this.#fine }).map((rate, index) => ({
+      rate,
+      restorationLoss: { rate: coarse, nats: losses[index]! },
+    }));
+  }
+}
 
 /** @throws GmsaError `TOO_LONG`, naming what would fit, if the highest rate gives more soft tokens than `budget` */
 export function lowestRateWithin(

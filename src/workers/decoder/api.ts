@@ -70,7 +70,7 @@ export interface GenerationResult {
 }
 
 export type GenerationEvent =
-  /** A piece of text. */
+  /** A chunk of text. */
   | { type: 'text'; text: string }
   /** Of a call that is watched: the prompt's tokens, first of all. Soft tokens have no ids. */
   | { type: 'prompt'; ids: number[] }
@@ -81,7 +81,7 @@ export type GenerationEvent =
 export interface SegmentFidelity {
   tokenIds: number[];
   /** What each token stands for; '' before the last of several that make up a character. Joined: the segment's text. */
-  pieces: string[];
+  tokenTexts: string[];
   /** Natural logarithms, at most 0. */
   logProbabilities: Float32Array<ArrayBuffer>;
 }

@@ -315,7 +315,7 @@ describe.each<ConcreteDevice>(['wasm', 'webgpu'])('on %s', (device) => {
     await decoder.fidelity([part], RATE, job);
     const [scored] = events as [SegmentFidelity];
     expect(scored.tokenIds).toHaveLength(part.tokens);
-    expect(scored.pieces.join('')).toBe(part.text);
+    expect(scored.tokenTexts.join('')).toBe(part.text);
     expect(await scoredOneByOne(device, part, scored.tokenIds)).toSatisfy((expected: number[]) =>
       expected.every((value, i) => Math.abs(value - scored.logProbabilities[i]!) < 2e-3),
     );

@@ -172,7 +172,7 @@ export class Decoder {
         }
         checkTokens(index, segment.tokens, tokenIds);
         const logProbabilities = await score(segment, tokenIds);
-        job.emit({ tokenIds, pieces: this.#tokenizer.pieces(tokenIds), logProbabilities });
+        job.emit({ tokenIds, tokenTexts: this.#tokenizer.tokenTexts(tokenIds), logProbabilities });
       }
     });
   }
@@ -281,7 +281,7 @@ export class Decoder {
     promptIds: readonly number[],
     settings: RestorationSettings,
     job: GenerationJob,
-    filter: (write: (piece: string) => void) => (piece: string) => void = (write) => write,
+    filter: (write: (chunk: string) => void) => (chunk: string) => void = (write) => write,
   ): (cache: KeyValueCache, maxNewTokens: number) => Promise<Generated> {
     const sampler = createSampler(settings);
     if (settings.isWatched) job.emit({ type: 'prompt', ids: [...promptIds] });

@@ -110,14 +110,14 @@ test('logits without a number are an error, not token 0, greedy or drawn', async
   }
 });
 
-test('the pieces, joined, are the trimmed text, however it was cut', () => {
-  const piece = fc.string({ unit: fc.constantFrom(' ', '\n', '\u00a0', 'a', 'é', '😀'), maxLength: 4 });
+test('the chunks, joined, are the trimmed text, however it was cut', () => {
+  const chunk = fc.string({ unit: fc.constantFrom(' ', '\n', '\u00a0', 'a', 'é', '😀'), maxLength: 4 });
   fc.assert(
-    fc.property(fc.array(piece), (pieces) => {
+    fc.property(fc.array(chunk), (chunks) => {
       const written: string[] = [];
       const write = trimmed((text) => written.push(text));
-      for (const text of pieces) write(text);
-      expect(written.join('')).toBe(pieces.join('').trim());
+      for (const text of chunks) write(text);
+      expect(written.join('')).toBe(chunks.join('').trim());
       expect(written).not.toContain('');
     }),
   );

@@ -10,11 +10,11 @@ const tokenizer = new Tokenizer({
 });
 
 function streamed(ids: number[]): string[] {
-  const pieces: string[] = [];
-  const stream = tokenizer.stream((piece) => pieces.push(piece));
+  const chunks: string[] = [];
+  const stream = tokenizer.stream((chunk) => chunks.push(chunk));
   for (const id of ids) stream.put(id);
   stream.end();
-  return pieces;
+  return chunks;
 }
 
 test.each([
@@ -26,22 +26,22 @@ test.each([
   '\0',
 ])('"%s" survives tokenising and streaming, and no character is split', (text) => {
   const ids = tokenizer.encode(text);
-  const pieces = streamed(ids);
-  expect(pieces.join('')).toBe(text);
-  for (const piece of pieces) expect(piece).not.toContain('\ufffd');
+  const chunks = streamed(ids);
+  expect(chunks.join('')).toBe(text);
+  for (const chunk of chunks) expect(chunk).not.toContain('\ufffd');
 });
 
 test('text comes while it is generated, not at the end', () => {
-  const pieces = streamed(tokenizer.encode('one two three four five six seven'));
-  expect(pieces.length).toBeGreaterThan(3);
+  const chunks = streamed(tokenizer.encode('one two three four five six seven'));
+  expect(chunks.length).toBeGreaterThan(3);
 });
 
-test('a piece never waits for the word after it', () => {
+test('a chunk never waits for the word after it', () => {
   const ids = tokenizer.encode('one two');
-  const pieces: string[] = [];
-  const stream = tokenizer.stream((piece) => pieces.push(piece));
+  const chunks: string[] = [];
+  const stream = tokenizer.stream((chunk) => chunks.push(chunk));
   for (const id of ids) stream.put(id);
-  expect(pieces.join('')).toBe('one two');
+  expect(chunks.join('')).toBe('one two');
 });
 
 test('bytes that make up no character are written as such at the end', () => {
@@ -68,7 +68,7 @@ test('a tokenizer that cannot be used is BAD_MODEL', () => {
 
 /** A byte-level tokenizer whose only merges join a space or another U+FEFF to the first byte of what follows. */
 function smallTokenizer(): Tokenizer {
-  const pieces = ['Ġ', 'Â', '½', 'ï', '»', '¿', 'ĠÂ', 'Ġï', 'a', '¿Ġ'];
+  const tokens = ['Ġ', 'Â', '½', 'ï', '»', '¿', 'ĠÂ', 'Ġï', 'a', '¿Ġ'];
   const tokenizer = {
     version: '1.0',
     added_tokens: [],
@@ -84,7 +84,7 @@ function smallTokenizer(): Tokenizer {
     decoder: { type: 'ByteLevel' },
     model: {
       type: 'BPE',
-      vocab: Object.fromEntries(pieces.map((piece, id) => [piece, id])),
+      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
       merges: [
         ['Ġ', 'Â'],
         ['Ġ', 'ï'],

@@ -29,10 +29,10 @@ export class Tokenizer {
       : this.#tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false });
 
   /** What each token stands for; '' before the last of several that make up a character. Joined: the text. */
-  pieces(ids: readonly number[]): string[] {
+  tokenTexts(ids: readonly number[]): string[] {
     let written = '';
-    const stream = this.stream((piece) => {
-      written += piece;
+    const stream = this.stream((chunk) => {
+      written += chunk;
     });
     return ids.map((id, i) => {
       written = '';
@@ -44,9 +44,9 @@ export class Tokenizer {
 
   /**
    * Turns token ids into text as they come, never splitting a character that several tokens make up.
-   * @param write called with each piece, in order
+   * @param write called with each chunk, in order
    */
-  stream(write: (piece: string) => void): { put(id: number): void; end(): void } {
+  stream(write: (chunk: string) => void): { put(id: number): void; end(): void } {
     // What is written was decoded behind the tokens before it: some decoders treat the first token differently.
     let before: number[] = [];
     let waiting: number[] = [];
