@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { GmsaError, toGmsaError } from './errors.js';
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
-const rows = read('../docs/errors.md')
+const rows = read('../docs/guide/errors.md')
   .split('\n')
   .filter((line) => line.startsWith('| '))
   .map((line) =>
@@ -55,7 +55,7 @@ test('an unknown error is explained by what was under way, a known one stays its
   const inner = new Error('odd');
   expect(toGmsaError(inner, 'decoding')).toMatchObject({
     code: 'INTERNAL',
-    message: 'Something failed while decoding: odd',
+    message: 'An internal error occurred while decoding: odd',
     cause: inner,
   });
 });

@@ -36,7 +36,7 @@ const OUT_OF_MEMORY =
   /out of memory|bad_alloc|allocation fail|failed to allocate|array buffer allocation|memory\.grow/i;
 
 export const FREE_MEMORY =
-  'Close other tabs, use a shorter text or a higher rate, and call again: the worker starts anew.';
+  'Close other tabs, use a shorter text or a higher rate, and call again. The worker restarts.';
 
 /**
  * Gives an error from ONNX Runtime or the browser a code. A `GmsaError` and an abort pass unchanged.
@@ -55,14 +55,14 @@ export function toGmsaError(error: unknown, doing: string): unknown {
     return new GmsaError(
       'WORKER_CRASHED',
       `ONNX Runtime crashed while ${doing}: ${text}`,
-      'Call again: the worker starts anew from the files already downloaded.',
+      'Call again: the worker restarts from the files that are already downloaded.',
       { cause: error },
     );
   }
   return new GmsaError(
     'INTERNAL',
-    `Something failed while ${doing}: ${text}`,
-    'Load the model again; if it happens again, report it with this message.',
+    `An internal error occurred while ${doing}: ${text}`,
+    'Load the model again. If the error recurs, report it with this message.',
     {
       cause: error,
     },
@@ -73,7 +73,7 @@ export function toGmsaError(error: unknown, doing: string): unknown {
 export function notFinite(what: string): GmsaError {
   return new GmsaError(
     'INTERNAL',
-    `${what}: the arithmetic of this device overflows.`,
-    "Load the model with dtype: 'q4' or device: 'wasm', and report the GPU and the browser.",
+    `${what}: the arithmetic overflows on this device.`,
+    "Load the model with dtype: 'q4' or device: 'wasm', and report your GPU and browser.",
   );
 }

@@ -79,7 +79,7 @@ export class Gmsa {
 
   /**
    * Downloads a model and starts the workers.
-   * @param url a model folder (docs/model-format.md), relative to the page or absolute
+   * @param url a model folder (docs/formats/model-folder.md), relative to the page or absolute
    * @throws GmsaError `MODEL_NOT_FOUND`, `BAD_MODEL`, `CORRUPT_FILE`, `NETWORK`, `UNSUPPORTED`, `OUT_OF_MEMORY`,
    *   `WORKER_CRASHED`, `BAD_INPUT`
    */

@@ -24,7 +24,7 @@ export function checkOptions(options: unknown): void {
 /** @throws GmsaError `BAD_INPUT` unless the value is a string with more than white space */
 export function checkText(value: unknown, what: 'text' | 'question'): void {
   if (typeof value !== 'string') {
-    throw new GmsaError('BAD_INPUT', `The ${what} is a ${typeof value}, not a string.`, `Pass a string.`);
+    throw new GmsaError('BAD_INPUT', `The ${what} is a ${typeof value}, not a string.`, 'Pass a string.');
   }
   if (isBlank(value)) {
     throw new GmsaError(

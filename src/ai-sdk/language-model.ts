@@ -56,8 +56,8 @@ export function languageModel(gmsa: Gmsa, { context, rate }: LanguageModelOption
     if (about === undefined) {
       throw new GmsaError(
         'BAD_INPUT',
-        'There is no text to ask about.',
-        'Give languageModel() a context, or the prompt a file of type text/plain.',
+        'There is no text to answer from.',
+        'Pass a context to languageModel(), or add a text/plain file to the prompt.',
       );
     }
     const target = typeof about === 'string' ? await contextOf(about, signal) : about;
@@ -146,18 +146,18 @@ function askOptions(call: LanguageModelV3CallOptions, signal: AbortSignal): AskO
 function unusedSettings(call: LanguageModelV3CallOptions): SharedV3Warning[] {
   const warnings: SharedV3Warning[] = [];
   for (const setting of ['presencePenalty', 'frequencyPenalty'] as const) {
-    if (call[setting]) warnings.push(unsupported(setting, 'Tokens are as probable as the model has them.'));
+    if (call[setting]) warnings.push(unsupported(setting, 'Token probabilities are not adjusted.'));
   }
   if (!call.temperature) {
     for (const setting of ['topP', 'topK', 'seed'] as const) {
       if (call[setting])
-        warnings.push(unsupported(setting, 'Without a temperature the answer is the most probable one.'));
+        warnings.push(unsupported(setting, 'Without a temperature, the most likely answer is given.'));
     }
   }
   if (call.stopSequences?.length) {
-    warnings.push(unsupported('stopSequences', 'The answer ends where the model ends it.'));
+    warnings.push(unsupported('stopSequences', 'The model decides where the answer ends.'));
   }
-  if (call.tools?.length) warnings.push(unsupported('tools', 'The model answers in text alone.'));
+  if (call.tools?.length) warnings.push(unsupported('tools', 'The model answers with text only.'));
   if (call.responseFormat?.type === 'json') {
     warnings.push(unsupported('responseFormat', 'The model answers in plain text.'));
   }

@@ -17,8 +17,8 @@ export function readPrompt(prompt: LanguageModelV3CallOptions['prompt']): Questi
   if (last?.role !== 'user') {
     throw new GmsaError(
       'BAD_INPUT',
-      `The last message of the prompt is ${last ? `of role ${last.role}` : 'missing'}.`,
-      'End the prompt with the question, as a message of the user.',
+      last ? `The last message of the prompt has the role ${last.role}.` : 'The prompt has no messages.',
+      'End the prompt with a user message that holds the question.',
     );
   }
   const question = last.content.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n');
@@ -27,10 +27,10 @@ export function readPrompt(prompt: LanguageModelV3CallOptions['prompt']): Questi
     .filter((part): part is LanguageModelV3FilePart => part.type === 'file');
   const warnings: SharedV3Warning[] = [];
   if (prompt.some(({ role }) => role === 'system')) {
-    warnings.push(unsupported('system messages', 'The model was trained on questions alone.'));
+    warnings.push(unsupported('system messages', 'The model was trained on questions only.'));
   }
   if (prompt.slice(0, -1).some(({ role }) => role !== 'system')) {
-    warnings.push(unsupported('earlier messages', 'Of them, the text files alone are read.'));
+    warnings.push(unsupported('earlier messages', 'Only the text files in them are read.'));
   }
   return { question, document: files.length > 0 ? files.map(textOf).join('\n\n') : undefined, warnings };
 }
@@ -39,8 +39,8 @@ function textOf({ data, mediaType, filename = 'a file' }: LanguageModelV3FilePar
   if (!/^text\/(?!\*)|^application\/json$/.test(mediaType) || data instanceof URL) {
     throw new GmsaError(
       'BAD_INPUT',
-      `The prompt holds ${filename} of type ${mediaType}${data instanceof URL ? ' by its URL' : ''}.`,
-      'Give files as text, with a media type such as text/plain.',
+      `The prompt contains ${filename} of type ${mediaType}${data instanceof URL ? ', given by its URL' : ''}.`,
+      'Pass text files with their content and a media type such as text/plain.',
     );
   }
   return new TextDecoder().decode(typeof data === 'string' ? fromBase64(data, filename) : data);
@@ -52,8 +52,8 @@ function fromBase64(data: string, name: string): Uint8Array<ArrayBuffer> {
   } catch (cause) {
     throw new GmsaError(
       'BAD_INPUT',
-      `The prompt holds ${name} whose data are not base64.`,
-      'Give the text as bytes, new TextEncoder().encode(text), or in base64.',
+      `The data of ${name} in the prompt is not valid base64.`,
+      'Pass the text as bytes, new TextEncoder().encode(text), or as base64.',
       { cause },
     );
   }

@@ -10,7 +10,7 @@ export interface CompressOptions {
   /**
    * Instead of a rate: the most soft tokens that the text may become. It is compressed at the lowest rate that fits;
    * what is left of the number goes to the segments that the decoder would restore worst, which get the next lower rate
-   * (docs/context-format.md). To find them it scores all segments, a prefill of soft tokens and text each, in turn with
+   * (docs/formats/context-file.md). To find them it scores all segments, a prefill of soft tokens and text each, in turn with
    * questions; so segments are handed out, and prefilled, at the end. Where no segment's lower rate fits, none of this.
    */
   targetTokens?: number;
@@ -39,7 +39,7 @@ export function compressionTarget(
     if (rates.includes(wanted)) return { rate: wanted };
     throw new GmsaError(
       'BAD_RATE',
-      `The model was not trained for rate ${wanted}.`,
+      `The model was not trained for a rate of ${wanted}.`,
       `Use one of its trained rates: ${rates.join(', ')}.`,
     );
   }
@@ -47,14 +47,14 @@ export function compressionTarget(
     throw new GmsaError(
       'BAD_INPUT',
       `Both rate (${rate}) and targetTokens (${targetTokens}) are given.`,
-      'Give one of them: the rate follows from targetTokens.',
+      'Pass one of them. With targetTokens, the rate follows from it.',
     );
   }
   if (Number.isSafeInteger(targetTokens) && targetTokens > 0) return { targetTokens };
   throw new GmsaError(
     'BAD_INPUT',
     `targetTokens is ${targetTokens}.`,
-    'Give the number of soft tokens that the text may become: a positive integer.',
+    'Pass the largest number of soft tokens that the text may become: a positive integer.',
   );
 }
 

@@ -54,7 +54,7 @@ export class CompressedContext implements ContextData {
   }
 
   /**
-   * A safetensors file (docs/context-format.md), which `Gmsa#open` reads.
+   * A safetensors file (docs/formats/context-file.md), which `Gmsa#open` reads.
    * @throws GmsaError `BAD_INPUT` if the soft tokens were transferred away
    */
   toBlob(options?: SaveOptions): Blob {
@@ -89,7 +89,7 @@ async function bytesOf(source: Blob | BufferSource): Promise<Uint8Array<ArrayBuf
     throw new GmsaError(
       'CORRUPT_FILE',
       `The file could not be read: ${error instanceof Error ? error.message : error}.`,
-      'Choose the file again: it was moved, changed or deleted since.',
+      'Choose the file again. It may have been moved, changed, or deleted.',
       { cause: error },
     );
   }

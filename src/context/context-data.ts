@@ -21,7 +21,7 @@ export interface CompressedSegment {
   readonly softTokens: number;
   /**
    * What is lost of it at the higher of the rates that `targetTokens` chose from, its own or not
-   * (docs/context-format.md); measured where there was room to choose.
+   * (docs/formats/context-file.md); measured where there was room to choose.
    */
   readonly restorationLoss?: RestorationLoss;
   /** [softTokens, hiddenSize], f32 or the bits of f16. */
@@ -119,7 +119,7 @@ export function checkRates({ segments }: Pick<ContextData, 'segments'>, { name, 
   if (unknown === undefined) return;
   throw new GmsaError(
     'BAD_RATE',
-    `The context has a segment, or a loss of one, at rate ${unknown}, for which ${name} was not trained.`,
+    `The context has a segment, or the loss of one, at rate ${unknown}, which ${name} was not trained for.`,
     `Compress the text again at one of its trained rates: ${rates.join(', ')}.`,
   );
 }
@@ -128,7 +128,7 @@ function notContext(what: string): GmsaError {
   return new GmsaError(
     'BAD_INPUT',
     `The context ${what}.`,
-    'Give what compress, update or open gave, awaited, or a structured clone of it.',
+    'Pass what compress, update, or open resolved to, or a structured clone of it.',
   );
 }
 
@@ -143,7 +143,7 @@ export function segmentFault(segment: unknown, hiddenSize: number): string | und
   if (softTokens !== Math.ceil(tokens / rate)) {
     return `has ${softTokens} soft tokens for ${tokens} tokens at rate ${rate}`;
   }
-  if (restorationLoss !== undefined && !isLoss(restorationLoss)) return 'has a restoration loss that is none';
+  if (restorationLoss !== undefined && !isLoss(restorationLoss)) return 'has an invalid restoration loss';
   if (!(data instanceof Float32Array || data instanceof Uint16Array)) return 'has no soft tokens';
   if (data.length !== softTokens * hiddenSize) {
     return `has ${data.length} values instead of ${softTokens} of width ${hiddenSize}`;

@@ -143,7 +143,7 @@ describe('a file that does not suit', () => {
     ['no segments', [(metadata) => metadata.set('segments', '[]')], /no segments/],
     ['a segment that is null', [(metadata) => metadata.set('segments', '[null]')], /not an object/],
     ['more soft tokens than values', [editSegment({ tokens: 9, softTokens: 5 })], /6 values instead of 5/],
-    ['fewer soft tokens than values', [editSegment({ tokens: 3, softTokens: 2 })], /2 of 3 soft tokens/],
+    ['fewer soft tokens than values', [editSegment({ tokens: 3, softTokens: 2 })], /2 of its 3 soft tokens/],
     ['counts that do not fit the rate', [editSegment({ tokens: 9 })], /3 soft tokens for 9 tokens/],
     ['a rate of zero', [editSegment({ rate: 0 })], /no rate/],
     ['a segment without hash', [editSegment({ hash: undefined })], /no content hash/],
@@ -157,7 +157,7 @@ describe('a file that does not suit', () => {
     ],
     ['a loss at no rate', [editSegment({ restorationLoss: { nats: 1 } })], /restoration loss/],
     ['a loss that is a number', [editSegment({ restorationLoss: 1 })], /restoration loss/],
-    ['a target of nothing', [(metadata) => metadata.set('target_tokens', '0')], /target is 0/],
+    ['a target of nothing', [(metadata) => metadata.set('target_tokens', '0')], /target of 0/],
     ['another shape', [() => {}, [6]], /\[M, H\]/],
   ])('%s is CORRUPT_FILE', async (_, [edit, shape], message) => {
     await expect(openContext(await forged(edit, shape), model)).rejects.toMatchObject({

@@ -1,4 +1,4 @@
-// A compressed context as a safetensors file (docs/context-format.md).
+// A compressed context as a safetensors file (docs/formats/context-file.md).
 
 import { type ConcreteDType, DTYPES } from '../model-folder/manifest.js';
 import { isObject } from '../utils/is-object.js';
@@ -66,11 +66,12 @@ export function contextFromBytes(bytes: Uint8Array<ArrayBuffer>): ContextParts {
   }
   const value = (key: string): string => {
     const text = metadata.get(key);
-    if (text === undefined) throw corruptFile(`its metadata have no ${key}`);
+    if (text === undefined) throw corruptFile(`its metadata has no ${key}`);
     return text;
   };
   const format = value('gmsa_context');
-  if (format !== FORMAT) throw corruptFile(`it has format ${format}, this version reads ${FORMAT}`);
+  if (format !== FORMAT)
+    throw corruptFile(`it has format ${format}, and this version reads format ${FORMAT}`);
   if (value('sha256') !== checksum(metadata, tensor)) throw corruptFile('its checksum is wrong');
 
   const dtype = value('dtype') as ConcreteDType;
@@ -99,7 +100,7 @@ function checksum(metadata: ReadonlyMap<string, string>, { type, shape, data }: 
 }
 
 function parseSegments(json: string, { type, shape, data }: SafeTensor, hiddenSize: number) {
-  const rows = parsed(json, 'segments');
+  const rows = parsed(json, 'list of segments');
   if (!Array.isArray(rows) || rows.length === 0) throw corruptFile('it lists no segments');
   const values: SoftTokenData = type === 'F16' ? new Uint16Array(data.buffer) : new Float32Array(data.buffer);
   let at = 0;
@@ -113,7 +114,7 @@ function parseSegments(json: string, { type, shape, data }: SafeTensor, hiddenSi
     return segment;
   });
   if (at !== values.length) {
-    throw corruptFile(`its segments have ${at / hiddenSize} of ${shape[0]} soft tokens`);
+    throw corruptFile(`its segments account for ${at / hiddenSize} of its ${shape[0]} soft tokens`);
   }
   return segments;
 }
@@ -122,15 +123,15 @@ function parseTarget(text: string | undefined): { targetTokens?: number } {
   if (text === undefined) return {};
   const targetTokens = Number(text);
   if (!Number.isSafeInteger(targetTokens) || targetTokens < 1)
-    throw corruptFile(`its target is ${text} soft tokens`);
+    throw corruptFile(`its target of ${text} soft tokens is not a positive integer`);
   return { targetTokens };
 }
 
 function parseStats(json: string): ContextStats {
-  const stats = parsed(json, 'stats');
+  const stats = parsed(json, 'stats block');
   const keys = ['ms', 'encodedSegments', 'encodedTokens', 'reusedSegments'];
   if (!isObject(stats) || !keys.every((key) => Number.isFinite(stats[key]))) {
-    throw corruptFile('its stats are no numbers');
+    throw corruptFile('its stats are not numbers');
   }
   return stats as unknown as ContextStats;
 }
@@ -139,7 +140,7 @@ function parsed(json: string, what: string): unknown {
   try {
     return JSON.parse(json);
   } catch (error) {
-    throw corruptFile(`its ${what} are not JSON`, error);
+    throw corruptFile(`its ${what} is not JSON`, error);
   }
 }
 

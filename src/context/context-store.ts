@@ -130,7 +130,7 @@ export class ContextStore {
 
 function checkKey(key: unknown): void {
   if (typeof key === 'string') return;
-  throw new GmsaError('BAD_INPUT', `The key is ${typeof key}.`, 'Give a string.');
+  throw new GmsaError('BAD_INPUT', `The key is a ${typeof key}, not a string.`, 'Pass a string.');
 }
 
 const isQuota = (error: unknown) => error instanceof Error && error.name === 'QuotaExceededError';
@@ -141,8 +141,8 @@ async function full(cause: unknown): Promise<GmsaError> {
     usage === undefined || quota === undefined ? '' : ` (${mega(usage)} of ${mega(quota)} MB are in use)`;
   return new GmsaError(
     'STORAGE_FULL',
-    `The browser has no room left for the context${figures}.`,
-    'Delete contexts that are no longer needed (ContextStore#list, #delete), free disk space, or save the file elsewhere.',
+    `The browser has no storage left for the context${figures}.`,
+    'Delete contexts that you no longer need (ContextStore#list, #delete), free disk space, or save the file elsewhere.',
     { cause },
   );
 }
@@ -151,8 +151,8 @@ function unavailable(cause: unknown): GmsaError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new GmsaError(
     'UNSUPPORTED',
-    `The browser's IndexedDB cannot be used: ${reason}`,
-    'Allow this page to store data (private windows and blocked cookies forbid it), or keep the file of toBlob() yourself.',
+    `IndexedDB is not available in this browser: ${reason}`,
+    'Allow this page to store data (private windows and blocked cookies prevent it), or store the file of toBlob() yourself.',
     { cause },
   );
 }

@@ -81,14 +81,14 @@ describe('a store', () => {
         store.put('a', new CompressedContext({ ...context, segments: [large] })),
       ).rejects.toMatchObject({
         code: 'STORAGE_FULL',
-        message: expect.stringMatching(/no room left .*MB are in use/),
+        message: expect.stringMatching(/no storage left .*MB are in use/),
         fix: expect.stringContaining('#delete'),
       });
       // Pages that are not served over https have IndexedDB, but cannot ask how full it is.
       vi.spyOn(navigator, 'storage', 'get').mockReturnValue(undefined as unknown as StorageManager);
       await expect(
         store.put('a', new CompressedContext({ ...context, segments: [large] })),
-      ).rejects.toMatchObject({ code: 'STORAGE_FULL', message: expect.stringContaining('no room left') });
+      ).rejects.toMatchObject({ code: 'STORAGE_FULL', message: expect.stringContaining('no storage left') });
     } finally {
       await session.send('Storage.overrideQuotaForOrigin', { origin });
     }

@@ -25,7 +25,7 @@ const PREFIX = 8;
 export function corruptFile(what: string, cause?: unknown): GmsaError {
   return new GmsaError(
     'CORRUPT_FILE',
-    `The file is not a compressed context that can be used: ${what}.`,
+    `The file is not a usable compressed context: ${what}.`,
     'Open a file that CompressedContext.toBlob() made, or compress the text again.',
     cause === undefined ? undefined : { cause },
   );
@@ -58,7 +58,7 @@ export function readSafetensors(bytes: Uint8Array<ArrayBuffer>): SafetensorsFile
   const { header, body } = split(bytes);
   const { __metadata__: metadata = {}, ...entries } = header;
   if (!isObject(metadata) || !Object.values(metadata).every((value) => typeof value === 'string')) {
-    throw corruptFile('the metadata in its header are not texts');
+    throw corruptFile('the metadata in its header is not text');
   }
   let end = 0;
   const tensors = Object.entries(entries).map(([name, entry]) => {
@@ -68,13 +68,13 @@ export function readSafetensors(bytes: Uint8Array<ArrayBuffer>): SafetensorsFile
     return [name, { type, shape, data: body.slice(begin, end) }] as const;
   });
   if (end !== body.length) {
-    throw corruptFile(`its tensors take ${end} bytes, and it has ${body.length}`);
+    throw corruptFile(`its tensors take ${end} bytes, but it has ${body.length}`);
   }
   return { tensors: new Map(tensors), metadata: new Map(Object.entries(metadata as Record<string, string>)) };
 }
 
 function split(bytes: Uint8Array<ArrayBuffer>) {
-  if (bytes.length < PREFIX) throw corruptFile(`it has ${bytes.length} bytes`);
+  if (bytes.length < PREFIX) throw corruptFile(`it has only ${bytes.length} bytes`);
   const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
   if (length > BigInt(bytes.length - PREFIX)) throw corruptFile('it ends within its header');
   const end = PREFIX + Number(length);
@@ -91,9 +91,10 @@ function split(bytes: Uint8Array<ArrayBuffer>) {
 function parseEntry(name: string, entry: unknown) {
   if (!isObject(entry)) throw corruptFile(`its tensor ${name} is not described`);
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (dtype !== 'F32' && dtype !== 'F16') throw corruptFile(`its tensor ${name} has type ${dtype}`);
+  if (dtype !== 'F32' && dtype !== 'F16')
+    throw corruptFile(`its tensor ${name} has the unknown type ${dtype}`);
   if (!isSizes(shape) || shape.includes(0)) throw corruptFile(`its tensor ${name} has no shape`);
-  if (!isSizes(offsets) || offsets.length !== 2) throw corruptFile(`its tensor ${name} has no place`);
+  if (!isSizes(offsets) || offsets.length !== 2) throw corruptFile(`its tensor ${name} has no data offsets`);
   const size = shape.reduce((product, n) => product * n, BYTES[dtype]);
   const [begin, end] = offsets as [number, number];
   if (end - begin !== size) {

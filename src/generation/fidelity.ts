@@ -38,7 +38,7 @@ export function scoredSegments({ segments }: ContextData): ScoredSegment[] {
     if (text !== undefined) return { text, tokens, softTokens, data };
     throw new GmsaError(
       'BAD_INPUT',
-      'The context was saved without its text, which fidelity compares with.',
+      'The context was saved without its text, which fidelity needs for the comparison.',
       'Compress the text again, or save the context with its text.',
     );
   });

@@ -34,8 +34,8 @@ export function answerSettings(options: AskOptions): GenerationSettings {
   if (!(Number.isSafeInteger(minNewTokens) && minNewTokens >= 0 && minNewTokens <= maxNewTokens)) {
     throw new GmsaError(
       'BAD_INPUT',
-      `minNewTokens is ${minNewTokens}, maxNewTokens ${maxNewTokens}.`,
-      'Give an integer from 0 to maxNewTokens, or leave it out.',
+      `minNewTokens is ${minNewTokens}, and maxNewTokens is ${maxNewTokens}.`,
+      'Pass an integer from 0 to maxNewTokens, or leave it out.',
     );
   }
   return { ...settings, minNewTokens, maxNewTokens };
@@ -85,5 +85,5 @@ function check(
   what: string,
 ): void {
   if (value === undefined || (typeof value === 'number' && isRight(value))) return;
-  throw new GmsaError('BAD_INPUT', `${name} is ${String(value)}.`, `Give ${what}, or leave it out.`);
+  throw new GmsaError('BAD_INPUT', `${name} is ${String(value)}.`, `Pass ${what}, or leave it out.`);
 }

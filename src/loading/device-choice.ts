@@ -55,15 +55,15 @@ export function chooseRuntime(
   if (!['auto', 'webgpu', 'wasm'].includes(wanted.device)) {
     throw new GmsaError(
       'BAD_INPUT',
-      `There is no device '${wanted.device}'.`,
-      "Use device: 'auto', 'webgpu' or 'wasm'.",
+      `The device option is '${wanted.device}'.`,
+      "Use 'auto', 'webgpu', or 'wasm'.",
     );
   }
   if (wanted.device === 'webgpu' && !adapter) {
     throw new GmsaError(
       'UNSUPPORTED',
-      'This browser offers no WebGPU adapter.',
-      "Use device: 'auto' or 'wasm', or a browser and GPU with WebGPU (and its hardware acceleration switched on).",
+      'This browser has no WebGPU adapter.',
+      "Use device: 'auto' or 'wasm', or a browser and GPU with WebGPU and hardware acceleration turned on.",
     );
   }
   const auto: ConcreteDevice[] =

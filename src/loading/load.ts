@@ -74,11 +74,7 @@ export async function load(url: string | URL, options: LoadOptions): Promise<Loa
   const kvCacheBytes = options.kvCacheBytes ?? options.keyValueBudgetBytes;
   signal?.throwIfAborted();
   if (encoder !== 'eager' && encoder !== 'on-demand') {
-    throw new GmsaError(
-      'BAD_INPUT',
-      `The encoder option is '${encoder}'.`,
-      "Use 'eager' or 'on-demand'.",
-    );
+    throw new GmsaError('BAD_INPUT', `The encoder option is '${encoder}'.`, "Use 'eager' or 'on-demand'.");
   }
   if (kvCacheBytes !== undefined && !(kvCacheBytes >= 0)) {
     throw new GmsaError(

@@ -104,7 +104,7 @@ async function look(url: string | URL | undefined, options: SupportOptions): Pro
       code: 'UNSUPPORTED',
       fatal: true,
       message: 'This browser has no WebAssembly or no workers.',
-      fix: 'Use a current browser, and no mode of it that switches WebAssembly off.',
+      fix: 'Use a current browser, in a mode that does not turn WebAssembly off.',
     });
   }
   if (runtime) problems.push(...slower(found));
@@ -139,26 +139,26 @@ function* slower({ device, adapter, wasm }: Support): Generator<SupportProblem> 
   if (!adapter) {
     yield problem(
       'NO_WEBGPU',
-      'This browser offers no WebGPU adapter: the model runs on wasm, slower.',
-      'Use a browser and GPU with WebGPU, with hardware acceleration switched on; WebGPU needs https.',
+      'This browser has no WebGPU adapter, so the model runs on wasm, which is slower.',
+      'Use a browser and GPU with WebGPU, turn on hardware acceleration, and serve the page over HTTPS.',
     );
   } else if (adapter.software) {
     yield problem(
       'SOFTWARE_ADAPTER',
-      `The WebGPU adapter (${adapter.description || adapter.architecture}) is a CPU in disguise, slower than wasm.`,
-      'Switch hardware acceleration on in the browser, or update the GPU driver.',
+      `The WebGPU adapter (${adapter.description || adapter.architecture}) is emulated on the CPU, which is slower than wasm.`,
+      'Turn on hardware acceleration in the browser, or update the GPU driver.',
     );
   } else if (!adapter.f16 && device === 'webgpu') {
     yield problem(
       'NO_F16',
-      'The GPU has no 16-bit floats for shaders (shader-f16): activations are f32, slower and twice as large.',
-      'Nothing to do but a newer GPU, driver or browser.',
+      'The GPU has no 16-bit floats for shaders (shader-f16), so activations are f32: slower, and twice as large.',
+      'A newer GPU, driver, or browser may help.',
     );
   }
   if (device === 'wasm' && !wasm.threads) {
     yield problem(
       'NO_THREADS',
-      'The page is not cross-origin isolated: wasm runs on one thread.',
+      'The page is not cross-origin isolated, so wasm runs on one thread.',
       'Serve the page with the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp.',
     );
   }
@@ -177,7 +177,7 @@ async function describeModel(
     problems.push({
       code: 'OUT_OF_MEMORY',
       fatal: true,
-      message: `The model may need a GPU buffer of ${gigabytes(memory.largestBuffer)}, this GPU allows ${gigabytes(limit)}.`,
+      message: `The model may need a GPU buffer of ${gigabytes(memory.largestBuffer)}, but this GPU allows ${gigabytes(limit)}.`,
       fix: "Use device: 'wasm', or a smaller model.",
     });
   }
@@ -185,7 +185,7 @@ async function describeModel(
     problems.push({
       code: 'OUT_OF_MEMORY',
       fatal: true,
-      message: `The model needs ${gigabytes(memory.largestWorker)} in one worker, WebAssembly can address ${gigabytes(WASM_ADDRESS_SPACE)}.`,
+      message: `The model needs ${gigabytes(memory.largestWorker)} in one worker, but WebAssembly can address ${gigabytes(WASM_ADDRESS_SPACE)}.`,
       fix: "Use device: 'webgpu', or a smaller model.",
     });
   }
@@ -193,7 +193,7 @@ async function describeModel(
     problems.push({
       code: 'LOW_MEMORY',
       fatal: false,
-      message: `The model takes about ${gigabytes(memory.total)}, this machine has about ${gigabytes(deviceMemory)} of memory in all.`,
+      message: `The model takes about ${gigabytes(memory.total)} of memory. This machine has about ${gigabytes(deviceMemory)} in all.`,
       fix: 'Close other tabs and programs, or use a smaller model.',
     });
   }

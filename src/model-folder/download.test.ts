@@ -196,7 +196,7 @@ describe('content that the manifest does not describe', () => {
     await expect(download()).rejects.toMatchObject({
       code: 'CORRUPT_FILE',
       message: expect.stringMatching(message),
-      fix: expect.stringContaining('publish it whole'),
+      fix: expect.stringContaining('upload all of it again'),
     });
   });
 

@@ -45,8 +45,8 @@ export async function mismatch(blob: Blob, file: FileEntry): Promise<string | un
 export function corruptFile(url: URL, wrong: string): GmsaError {
   return new GmsaError(
     'CORRUPT_FILE',
-    `${url} is not the file that its manifest describes: ${wrong}.`,
-    'Load the model again; if it happens again, the model folder on the server is mixed or incomplete (a Git LFS pointer instead of a file?): publish it whole.',
+    `${url} does not match its manifest: ${wrong}.`,
+    'Load the model again. If the error recurs, the model folder on the server is incomplete or mixed from two versions (a Git LFS pointer instead of a file?): upload all of it again.',
   );
 }
 

@@ -78,8 +78,8 @@ function statusError(url: URL, { status, statusText, headers }: Response): GmsaE
   if (status === 404 || status === 410) {
     return new GmsaError(
       'MODEL_NOT_FOUND',
-      `There is no file at ${url} (HTTP ${status}).`,
-      'Check the URL of the model folder: it is the folder that holds manifest.json, config.json and onnx/.',
+      `${url} was not found (HTTP ${status}).`,
+      'Check the URL. It must be that of the folder with manifest.json, config.json, and onnx/.',
     );
   }
   return new NetworkError(url, `HTTP ${status} ${statusText}`.trim(), {

@@ -111,7 +111,11 @@ async function cacheOf(option: CacheOption | undefined): Promise<ModelCache | un
   if (option === false) return undefined;
   const cache = option ?? (await defaultModelCache());
   if (typeof cache.match === 'function') return cache;
-  throw new GmsaError('BAD_INPUT', 'The option cache is no ModelCache.', 'Give one, false, or leave it out.');
+  throw new GmsaError(
+    'BAD_INPUT',
+    'The cache option is not a ModelCache.',
+    'Pass a ModelCache or false, or leave it out.',
+  );
 }
 
 function response(blob: Blob): Response {

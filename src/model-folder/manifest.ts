@@ -1,4 +1,4 @@
-// manifest.json of a model folder (docs/model-format.md): which files there are, and which of them a dtype needs.
+// manifest.json of a model folder (docs/formats/model-folder.md): which files there are, and which of them a dtype needs.
 import { GmsaError } from '../errors.js';
 import { isObject } from '../utils/is-object.js';
 import { sha256Hex } from '../utils/sha256.js';
@@ -41,14 +41,14 @@ export function parseManifest(json: unknown, where: string): Manifest {
     throw badModel(where, 'manifest.json has no "files" or no "dtypes"');
   }
   if (json.format !== 1)
-    throw badModel(where, `manifest.json has format ${json.format}, this version reads 1`);
+    throw badModel(where, `manifest.json has format ${json.format}, and this version reads format 1`);
   const files = new Map<string, FileEntry>();
   for (const file of json.files as unknown[]) {
     if (!isObject(file) || typeof file.path !== 'string' || !isSize(file.bytes)) {
-      throw badModel(where, 'manifest.json lists a file without path or bytes');
+      throw badModel(where, 'manifest.json lists a file without a path or a size in bytes');
     }
     if (!isInside(file.path)) throw badModel(where, `manifest.json points outside its folder: ${file.path}`);
-    if (!isSha256(file.sha256)) throw badModel(where, `manifest.json gives no SHA-256 of ${file.path}`);
+    if (!isSha256(file.sha256)) throw badModel(where, `manifest.json has no SHA-256 for ${file.path}`);
     files.set(file.path, { bytes: file.bytes, sha256: file.sha256 });
   }
   const unlisted = SMALL_FILES.find((path) => !files.has(path));
@@ -126,7 +126,7 @@ export function badModel(where: string, what: string, cause?: unknown): GmsaErro
   return new GmsaError(
     'BAD_MODEL',
     `${where} is not a usable model folder: ${what}.`,
-    'Give the URL of a folder in the format of docs/formats/model-folder.md, such as one that training/ exports.',
+    'Pass the URL of a folder in the format of docs/formats/model-folder.md, such as one that training/ exports.',
     cause === undefined ? undefined : { cause },
   );
 }

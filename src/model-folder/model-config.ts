@@ -1,4 +1,4 @@
-// config.json of a model folder: the base model's sizes and the "gmsa" block (docs/model-format.md).
+// config.json of a model folder: the base model's sizes and the "gmsa" block (docs/formats/model-folder.md).
 import { isObject } from '../utils/is-object.js';
 import { badModel } from './manifest.js';
 
@@ -38,7 +38,7 @@ export function parseModelConfig(json: unknown, where: string): ModelConfig {
   if (!isObject(json.gmsa)) throw badModel(where, 'config.json has no "gmsa" block');
   const { gmsa } = json;
   if (gmsa.format !== 1)
-    throw badModel(where, `the gmsa block has format ${gmsa.format}, this version reads 1`);
+    throw badModel(where, `the gmsa block has format ${gmsa.format}, and this version reads format 1`);
 
   const integer = (from: Record<string, unknown>, key: string): number => {
     const value = from[key];

@@ -51,7 +51,7 @@ export async function downloadModelFiles<G extends GraphName = GraphName>(
   const { manifest, url } = folder;
   const { graphs = GRAPHS as readonly GraphName[] as readonly G[], kept = new Map<string, Blob>() } = options;
   const files = manifest.dtypes[dtype];
-  if (!files) throw badModel(url.href, `it offers no ${dtype} graphs`);
+  if (!files) throw badModel(url.href, `it has no ${dtype} graphs`);
   options.signal?.throwIfAborted();
   const missing = filesOf(manifest, dtype, graphs).filter((path) => !kept.has(path));
   if (missing.length > 0) await getMissing(folder, dtype, missing, kept, options);

@@ -109,8 +109,8 @@ test.each<[string, string, Edit, RegExp]>([
   ['manifest.json', 'another format', (m) => (m.format = 9), /format 9/],
   ['manifest.json', 'no dtype that we know', (m) => (m.dtypes = { q8: {} }), /offers none of/],
   ['manifest.json', 'a graph too few', (m) => delete m.dtypes.fp32.lsa, /no graph lsa for fp32/],
-  ['manifest.json', 'a file without a size', (m) => delete m.files[0].bytes, /without path or bytes/],
-  ['manifest.json', 'a file without a hash', (m) => delete m.files[0].sha256, /no SHA-256 of/],
+  ['manifest.json', 'a file without a size', (m) => delete m.files[0].bytes, /without a path or a size/],
+  ['manifest.json', 'a file without a hash', (m) => delete m.files[0].sha256, /no SHA-256 for/],
   ['manifest.json', 'a path out of the folder', (m) => (m.files[0].path = '../x'), /outside its folder/],
   ['manifest.json', 'no config.json', (m) => m.files.shift(), /does not list config\.json/],
   [

@@ -79,7 +79,11 @@ export function parseJson(text: string, where: URL): unknown {
 /** @throws GmsaError `BAD_MODEL`; `BAD_INPUT` for what is neither a text nor a URL */
 export function folderUrl(url: string | URL): URL {
   if (typeof url !== 'string' && !(url instanceof URL)) {
-    throw new GmsaError('BAD_INPUT', `The URL is ${typeof url}.`, 'Give the URL of a model folder.');
+    throw new GmsaError(
+      'BAD_INPUT',
+      `The model URL is ${typeof url}, not a string or a URL.`,
+      'Pass the URL of a model folder.',
+    );
   }
   const base = globalThis.document?.baseURI ?? globalThis.location?.href;
   let folder: URL;

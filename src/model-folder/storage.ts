@@ -29,8 +29,8 @@ export function storageWarning({ quota, usage }: StorageState, bytes: number): L
   return {
     status: 'warning',
     code: 'STORAGE_FULL',
-    message: `The browser's storage has room for ${megabytes(Math.max(0, quota - usage))} more, the model needs ${megabytes(bytes)}.`,
-    fix: 'The model works, but parts of it are downloaded again on the next visit: free disk space, or clear the cache of models that are no longer needed (Gmsa.clearCache).',
+    message: `The browser's storage has ${megabytes(Math.max(0, quota - usage))} left, but the model needs ${megabytes(bytes)}.`,
+    fix: 'The model works, but parts of it are downloaded again on the next visit. Free disk space, or clear the cache of models that you no longer need (Gmsa.clearCache).',
   };
 }
 
@@ -42,9 +42,9 @@ export function cacheWarning(error: unknown): LoadWarning {
     status: 'warning',
     code: full ? 'STORAGE_FULL' : 'NOT_CACHED',
     message: full
-      ? "The browser's storage is full; the model is loaded without being kept."
-      : `The model is loaded without being kept: ${name}: ${message}`,
-    fix: 'The model works, but is downloaded again on the next visit: free disk space, or clear the cache of models that are no longer needed (Gmsa.clearCache).',
+      ? "The browser's storage is full. The model is loaded, but not cached."
+      : `The model is loaded, but not cached: ${name}: ${message}`,
+    fix: 'The model works, but is downloaded again on the next visit. Free disk space, or clear the cache of models that you no longer need (Gmsa.clearCache).',
   };
 }
 

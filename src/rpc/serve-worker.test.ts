@@ -38,7 +38,7 @@ test('an error that no loss explains says what was under way', async () => {
   await load();
   await expect(fail(new Error('odd'))).rejects.toMatchObject({
     code: 'INTERNAL',
-    message: 'Something failed while decoding: odd',
+    message: 'An internal error occurred while decoding: odd',
   });
 });
 

@@ -49,7 +49,8 @@ export function serveWorker<Setup, T extends Loaded>(
     loaded: () => loaded,
     run: <E, R>(port: MessagePort, doing: string, work: (loaded: T, job: Job<E>) => Promise<R>) =>
       serveJob<E, R>(port, async (job) => {
-        if (!loaded) throw new GmsaError('DISPOSED', `The ${name} has been disposed.`, 'Load it again.');
+        if (!loaded)
+          throw new GmsaError('DISPOSED', `The ${name} has been disposed.`, 'Load the model again.');
         return work(loaded, job);
       }).catch(async (error: unknown) => {
         throw await explained(error, doing, loaded?.failure);

@@ -1,4 +1,4 @@
-// Where a text may be cut, and the priority of each place (docs/segmentation.md, rules 3 and 5).
+// Where a text may be cut, and the priority of each place (docs/formats/segmentation.md, rules 3 and 5).
 import { whiteSpaceRun } from './normalise.js';
 
 /** A position (UTF-16 code units) between two characters of a normalised text, and how natural a cut is there. */

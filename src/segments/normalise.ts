@@ -1,4 +1,4 @@
-/** White space as docs/segmentation.md defines it: the classes of regular-expression engines differ between languages. */
+/** White space as docs/formats/segmentation.md defines it: the classes of regular-expression engines differ between languages. */
 const WHITE_SPACE = '\\u0009-\\u000D\\u0020\\u00A0\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000';
 
 /** One run of white space; sticky (`y`) or global (`g`) use needs a fresh instance, hence a function. */

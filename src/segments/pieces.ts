@@ -1,4 +1,4 @@
-// A text in its smallest parts (docs/segmentation.md, rule 4), tokenised one by one.
+// A text in its smallest parts (docs/formats/segmentation.md, rule 4), tokenised one by one.
 import { type Boundary, boundaryHash, findBoundaries, sliceBoundaries } from './boundaries.js';
 
 /** Token ids of a text, without special tokens. */

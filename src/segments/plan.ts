@@ -1,4 +1,4 @@
-// Cuts a text into segments. The rules, and why, are in docs/segmentation.md; training applies the same ones.
+// Cuts a text into segments. The rules, and why, are in docs/formats/segmentation.md; training applies the same ones.
 import { normalise } from './normalise.js';
 import { type Encode, type Piece, pieces } from './pieces.js';
 

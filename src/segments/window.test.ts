@@ -27,15 +27,15 @@ test('the error names the limit and the smallest rate that would fit', () => {
   expect(error.message).toContain('20480 tokens');
   expect(error.message).toContain('10240 soft tokens at rate 2');
   expect(error.message).toContain('limit of 8192');
-  expect(error.fix).toBe('Compress the text at rate 4, which would fit.');
+  expect(error.fix).toBe('Compress the text at rate 4, which fits.');
 });
 
 test('100,000 tokens fit at no rate, and the error says how much would', () => {
   const { fix } = failure(Array(196).fill(512), 8);
-  expect(fix).toBe('No trained rate would fit: shorten the text to about 64736 tokens and use rate 8.');
+  expect(fix).toBe('No trained rate fits. Shorten the text to about 64736 tokens and use rate 8.');
 });
 
 test('where question and answer alone are too long, the error says so', () => {
-  expect(failure([512], 8, 8192).fix).toMatch(/^Ask a shorter question, or for fewer new tokens/);
-  expect(failure([512], 8, 8191).fix).toContain('shorten the text to about 8 tokens');
+  expect(failure([512], 8, 8192).fix).toMatch(/^Ask a shorter question or for fewer new tokens/);
+  expect(failure([512], 8, 8191).fix).toContain('Shorten the text to about 8 tokens');
 });

@@ -27,8 +27,8 @@ export function checkFits(
   if (softTokens + others <= window) return;
   const tokens = segmentTokens.reduce((sum, n) => sum + n, 0);
   const message =
-    `${tokens} tokens of text become ${softTokens} soft tokens at rate ${Number(rate.toFixed(2))}; with ${others} positions for the ` +
-    `question and its answer that is over the limit of ${window} positions.`;
+    `${tokens} tokens of text become ${softTokens} soft tokens at rate ${Number(rate.toFixed(2))}. With ${others} positions for the ` +
+    `question and its answer, they exceed the limit of ${window} positions.`;
   const fitting = rates.find((r) => softTokenCount(segmentTokens, r) + others <= window);
   const highest = rates.at(-1)!;
   const room = Math.max(0, window - others) * highest;
@@ -36,9 +36,9 @@ export function checkFits(
     'TOO_LONG',
     message,
     others >= window
-      ? 'Ask a shorter question, or for fewer new tokens: they alone are over the limit.'
+      ? 'Ask a shorter question or for fewer new tokens. They exceed the limit by themselves.'
       : fitting === undefined
-        ? `No trained rate would fit: shorten the text to about ${room} tokens and use rate ${highest}.`
-        : `Compress the text at rate ${fitting}, which would fit.`,
+        ? `No trained rate fits. Shorten the text to about ${room} tokens and use rate ${highest}.`
+        : `Compress the text at rate ${fitting}, which fits.`,
   );
 }

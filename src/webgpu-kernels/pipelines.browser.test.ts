@@ -28,6 +28,8 @@ test('a label is compiled once', async () => {
 
 test('a shader that does not compile rejects with what the compiler says, and is tried again', async () => {
   const failed = pipelineOf(device, 'retried', () => BROKEN);
-  await expect(failed).rejects.toThrow(/'retried' does not compile[\s\S]*error at 1:\d+: [\s\S]*missing_name/);
+  await expect(failed).rejects.toThrow(
+    /'retried' does not compile[\s\S]*error at 1:\d+: [\s\S]*missing_name/,
+  );
   await expect(pipelineOf(device, 'retried', () => GOOD)).resolves.toBeInstanceOf(GPUComputePipeline);
 });

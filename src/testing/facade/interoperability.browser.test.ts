@@ -1,5 +1,5 @@
 // Soft tokens are data: another runtime's session, tokenizer and streamer can take them, with nothing of ours but the
-// compressor. What docs/interoperability.md promises.
+// compressor. What docs/guide/interoperability.md promises.
 import { PreTrainedTokenizer, TextStreamer } from '@huggingface/transformers';
 import * as ort from 'onnxruntime-web/webgpu';
 import { afterAll, expect, test } from 'vitest';

@@ -22,7 +22,7 @@ describe('the rate for a budget', () => {
     expect(() => lowestRateWithin([64, 64, 10], 17, RATES)).toThrow(
       expect.objectContaining({
         code: 'TOO_LONG',
-        message: expect.stringContaining('18 soft tokens at the highest rate, 8: over the target of 17'),
+        message: expect.stringContaining('18 soft tokens even at the highest rate, 8. The target is 17'),
         fix: 'Set targetTokens to 18 or more, or shorten the text to about 136 tokens.',
       }),
     );

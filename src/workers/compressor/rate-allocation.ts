@@ -72,7 +72,7 @@ export function lowestRateWithin(
   const fewest = softTokenCount(segmentTokens, highest);
   throw new GmsaError(
     'TOO_LONG',
-    `${tokens} tokens of text become ${fewest} soft tokens at the highest rate, ${highest}: over the target of ${budget}.`,
+    `${tokens} tokens of text become ${fewest} soft tokens even at the highest rate, ${highest}. The target is ${budget}.`,
     `Set targetTokens to ${fewest} or more, or shorten the text to about ${budget * highest} tokens.`,
   );
 }

@@ -166,7 +166,7 @@ export class SegmentEncoder {
     return softLengths.map((softTokens, i) => {
       const start = i * groups * this.#hiddenSize;
       const data = values.slice(start, start + softTokens * this.#hiddenSize);
-      if (!allFinite(data)) throw notFinite('The encoder gave soft tokens that are not finite');
+      if (!allFinite(data)) throw notFinite('The encoder returned soft tokens that are not finite');
       return data;
     });
   }

@@ -213,7 +213,7 @@ export class Decoder {
       if (needed > window) {
         throw new GmsaError(
           'TOO_LONG',
-          `The full prompt and its answer take ${needed} positions, over the limit of ${window}.`,
+          `The full prompt and its answer take ${needed} positions. The limit is ${window}.`,
           'Shorten the text, or compress it and ask about the compressed text.',
         );
       }

@@ -56,7 +56,7 @@ export function checkTokens(index: number, tokens: number, ids: readonly number[
   if (ids.length === tokens) return;
   throw new GmsaError(
     'BAD_INPUT',
-    `Segment ${index + 1} was made from ${tokens} tokens, its text has ${ids.length}.`,
-    'Give a context whose texts are those that were compressed.',
+    `Segment ${index + 1} was made from ${tokens} tokens, but its text has ${ids.length}.`,
+    'Pass a context with the texts that were compressed.',
   );
 }

@@ -88,11 +88,11 @@ class GpuLogits implements Logits {
 }
 
 function finite(values: Float32Array | undefined): Float32Array {
-  if (!values) throw notFinite('The decoder gave logits that are not finite');
+  if (!values) throw notFinite('The decoder returned logits that are not finite');
   return values;
 }
 
 function finiteId(best: Argmax): number {
-  if (!best.isFinite) throw notFinite('The decoder gave no finite logits');
+  if (!best.isFinite) throw notFinite('The decoder returned no finite logits');
   return best.id;
 }

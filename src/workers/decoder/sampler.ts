@@ -55,7 +55,7 @@ interface Candidate {
  */
 export function candidates(logits: Float32Array, { temperature, topK, topP }: Sampling): Candidate[] {
   const ids = largest(logits, topK > 0 ? topK : logits.length);
-  if (ids.length === 0) throw notFinite('The decoder gave no finite logits');
+  if (ids.length === 0) throw notFinite('The decoder returned no finite logits');
   const weights = ids.map((id) => Math.exp((logits[id]! - logits[ids[0]!]!) / temperature));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const all = ids.map((id, i) => ({ id, probability: weights[i]! / total }));

@@ -29,7 +29,7 @@ export class Engine {
       this.#end(
         'DEVICE_LOST',
         `The GPU device was lost (${why}).`,
-        'Call again: device and sessions are made anew from the files already downloaded.',
+        'Call again: the device and its sessions are recreated from the files that are already downloaded.',
       );
     });
     device?.addEventListener(

@@ -36,7 +36,7 @@ const LIMITS = [
  */
 export async function createGpuDevice(): Promise<GPUDevice> {
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' });
-  if (!adapter) throw unsupported('There is no WebGPU adapter in this worker');
+  if (!adapter) throw unsupported('WebGPU has no adapter in this worker.');
   const subgroups = adapter.info.subgroupMinSize >= LEAST_SUBGROUP_SIZE ? SUBGROUP_FEATURES : [];
   try {
     return await adapter.requestDevice({
@@ -47,7 +47,7 @@ export async function createGpuDevice(): Promise<GPUDevice> {
       requiredLimits: Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]])),
     });
   } catch (error) {
-    throw unsupported(`The WebGPU adapter gave no device: ${(error as Error).message}`, error);
+    throw unsupported(`The WebGPU adapter provided no device: ${(error as Error).message}`, error);
   }
 }
 

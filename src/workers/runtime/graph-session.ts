@@ -72,11 +72,11 @@ export class GraphSession {
           throw new GmsaError(
             'UNSUPPORTED',
             `ONNX Runtime could not be started: ${message}`,
-            'Check that its wasm file is served (option wasmPaths) and that the page may compile it (CSP: wasm-unsafe-eval).',
+            'Check that its wasm file is served (wasmPaths option) and that the page may compile it (CSP: wasm-unsafe-eval).',
             { cause: error },
           );
         }
-        throw badModel(name, `ONNX Runtime refuses the graph: ${message}`, error);
+        throw badModel(name, `ONNX Runtime rejects the graph: ${message}`, error);
       });
     const missing = [
       ...options.inputs.filter((input) => !session.inputNames.includes(input)),

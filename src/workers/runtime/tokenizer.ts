@@ -14,7 +14,7 @@ export class Tokenizer {
     try {
       this.#tokenizer = new HuggingFaceTokenizer(withExactPreTokenizer(tokenizer), config);
     } catch (error) {
-      throw badModel('tokenizer.json', 'its tokenizer cannot be used', error);
+      throw badModel('tokenizer.json', 'its tokenizer is not usable', error);
     }
   }
 
