@@ -1,13 +1,15 @@
 // The facade: owns the two workers and no GPU object.
 
+import { type CompressedContext, openContext } from './context/compressed-context.js';
 import {
+  type Compression,
   type CompressOptions,
+  compressionOf,
   compressionTarget,
+  contextOf,
   targetOf,
   type UpdateOptions,
-} from './context/compress-options.js';
-import { type CompressedContext, openContext } from './context/compressed-context.js';
-import { type Compression, compressionOf, contextOf } from './context/compression.js';
+} from './context/compression.js';
 import { ContextAssembly } from './context/context-assembly.js';
 import {
   type CompressedSegment,

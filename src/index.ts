@@ -1,6 +1,5 @@
-export type { CompressOptions, UpdateOptions } from './context/compress-options.js';
 export type { CompressedContext } from './context/compressed-context.js';
-export type { Compression } from './context/compression.js';
+export type { Compression, CompressOptions, UpdateOptions } from './context/compression.js';
 export type { CompressProgress } from './context/context-assembly.js';
 export type { CompressedSegment, ContextData, ContextStats } from './context/context-data.js';
 export type { SaveOptions } from './context/context-file.js';

@@ -2,8 +2,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { contentHash, sourceHash } from './content-hash.js';
-import { planSegments } from './plan.js';
+import { contentHash, planSegments, sourceHash } from './plan.js';
 
 const json = readFileSync(new URL('../../demo/bench-text.json', import.meta.url), 'utf8');
 const { text } = JSON.parse(json) as { text: string };

@@ -1,4 +1,6 @@
 // Cuts a text into segments. The rules, and why, are in docs/formats/segmentation.md; training applies the same ones.
+
+import { sha256Hex } from '../utils/sha256.js';
 import { normalise } from './normalise.js';
 import { type Encode, type Piece, pieces } from './pieces.js';
 
@@ -55,4 +57,17 @@ function bestCut(all: readonly Piece[], totals: readonly number[], first: number
     if (order > 0) best = i;
   }
   return best;
+}
+
+/**
+ * SHA-256 of a segment's token ids (32 bits each, little-endian), in hex. Of the ids, not of the text: they alone
+ * determine the soft tokens, and where an over-long sentence was cut, the same text may have other ids.
+ */
+export function contentHash(ids: readonly number[]): string {
+  return sha256Hex(new Uint8Array(Uint32Array.from(ids).buffer));
+}
+
+/** SHA-256 of the normalised text in UTF-8, in hex. */
+export function sourceHash(text: string): string {
+  return sha256Hex(normalise(text));
 }

@@ -1,7 +1,6 @@
 // Runs the argmax on a GPUDevice. The caller owns the logits; all other buffers are made and destroyed here. Pipelines
 // live as long as their device.
-import { readBack } from '../read-back.js';
-import { smallBuffer } from '../small-buffer.js';
+import { readBack, smallBuffer } from '../buffers.js';
 import type { Argmax } from './reference.js';
 import { ARGMAX_WGSL, WORKGROUP_SIZE } from './shader.wgsl.js';
 

@@ -1,7 +1,8 @@
 // Runs the group merge on a GPUDevice. The caller owns the hidden states and the output; the small buffers for sizes
 // and lengths are made and destroyed here.
+
+import { smallBuffer } from '../buffers.js';
 import { grid, pipelineOf } from '../pipelines.js';
-import { smallBuffer } from '../small-buffer.js';
 import { checkGroupMergeShape, type GroupMergeShape, mergedLength } from './reference.js';
 import { type GroupMergeVariant, groupMergeWgsl, WORKGROUP_SIZE } from './shader.wgsl.js';
 

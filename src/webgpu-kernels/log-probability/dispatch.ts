@@ -1,7 +1,7 @@
 // Runs the log-probabilities on a GPUDevice. The caller owns the logits; all other buffers are made and destroyed here.
+
+import { readBack, smallBuffer } from '../buffers.js';
 import { pipelineOf } from '../pipelines.js';
-import { readBack } from '../read-back.js';
-import { smallBuffer } from '../small-buffer.js';
 import { LOG_PROBABILITY_WGSL } from './shader.wgsl.js';
 
 /**

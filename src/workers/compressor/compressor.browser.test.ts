@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { sourceHash } from '../../segments/content-hash.js';
 import { normalise } from '../../segments/normalise.js';
+import { sourceHash } from '../../segments/plan.js';
 import { fixtureSetup, longText, testJob } from '../../testing/fixture.js';
 import { countLiveBuffers, type LiveBuffers } from '../../testing/live-buffers.js';
 import type { ConcreteDevice } from '../setup.js';

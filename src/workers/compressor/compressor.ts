@@ -2,19 +2,16 @@
 
 import type { ModelConfig } from '../../model-folder/model-config.js';
 import type { Job } from '../../rpc/job.js';
-import { contentHash, sourceHash } from '../../segments/content-hash.js';
 import type { Piece } from '../../segments/pieces.js';
-import { cutPieces, type Segment } from '../../segments/plan.js';
+import { contentHash, cutPieces, type Segment, sourceHash } from '../../segments/plan.js';
 import { checkFits, DEFAULT_NEW_TOKENS } from '../../segments/window.js';
 import { Engine } from '../runtime/engine.js';
-import { textPieces } from '../runtime/text-pieces.js';
-import { Tokenizer } from '../runtime/tokenizer.js';
+import { Tokenizer, textPieces } from '../runtime/tokenizer.js';
 import type { CompressorSetup } from '../setup.js';
 import type { SoftTokenData } from '../soft-tokens.js';
 import type { CompressEvent, CompressionTarget, CompressRequest, KnownSegment, SegmentEvent } from './api.js';
-import { planBatches } from './batches.js';
 import { type Allocation, RateAllocator } from './rate-allocation.js';
-import { SegmentEncoder } from './segment-encoder.js';
+import { planBatches, SegmentEncoder } from './segment-encoder.js';
 
 /** Tokens of a batch, padding included. On wasm a batch wins nothing, and padding costs. */
 const BATCH_TOKENS = 4096;

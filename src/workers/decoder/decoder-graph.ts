@@ -2,8 +2,7 @@
 import type { ModelConfig } from '../../model-folder/model-config.js';
 import type { Engine } from '../runtime/engine.js';
 import { GraphSession } from '../runtime/graph-session.js';
-import type { Tensor } from '../runtime/ort.js';
-import { floatTensor, idTensor, maskTensor } from '../runtime/tensors.js';
+import { floatTensor, idTensor, maskTensor, type Tensor } from '../runtime/ort.js';
 import type { DecoderSetup } from '../setup.js';
 import type { SoftTokenData } from '../soft-tokens.js';
 import { type Logits, logitsOf } from './logits.js';

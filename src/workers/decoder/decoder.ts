@@ -5,8 +5,7 @@ import { type Job, nextTask } from '../../rpc/job.js';
 import { normalise } from '../../segments/normalise.js';
 import { checkFits } from '../../segments/window.js';
 import { Engine } from '../runtime/engine.js';
-import { textPieces } from '../runtime/text-pieces.js';
-import { Tokenizer } from '../runtime/tokenizer.js';
+import { Tokenizer, textPieces } from '../runtime/tokenizer.js';
 import type { DecoderSetup } from '../setup.js';
 import type { ContextSegment, TokenisedSegment } from '../soft-tokens.js';
 import type {

@@ -3,9 +3,9 @@
 import { notFinite } from '../../errors.js';
 import { argmax } from '../../webgpu-kernels/argmax/dispatch.js';
 import { type Argmax, argmaxReference } from '../../webgpu-kernels/argmax/reference.js';
+import { readBack } from '../../webgpu-kernels/buffers.js';
 import { logProbability } from '../../webgpu-kernels/log-probability/dispatch.js';
 import { logProbabilityReference } from '../../webgpu-kernels/log-probability/reference.js';
-import { readBack } from '../../webgpu-kernels/read-back.js';
 import type { Tensor } from '../runtime/ort.js';
 
 /** [K,V]; all but `logProbabilities` are for one position, [V]. */

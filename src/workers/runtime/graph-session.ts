@@ -3,9 +3,7 @@ import { GmsaError } from '../../errors.js';
 import { badModel, type GraphName } from '../../model-folder/manifest.js';
 import type { GraphBlobs } from '../../model-folder/model-files.js';
 import type { Engine } from './engine.js';
-import { InferenceSession, type SessionOptions, type Tensor } from './ort.js';
-
-export type FloatType = 'float32' | 'float16';
+import { type FloatType, InferenceSession, type SessionOptions, type Tensor } from './ort.js';
 
 interface GraphOptions {
   /** Outputs that stay on the GPU (WebGPU only); a pattern over output names. All others come to the CPU. */

@@ -1,6 +1,11 @@
+// Worker only. Between texts and token ids, as the library that trained the model splits and joins them.
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { badModel } from '../../model-folder/manifest.js';
+import type { ModelConfig } from '../../model-folder/model-config.js';
 import type { TokenizerFiles } from '../../model-folder/model-files.js';
+import type { Job } from '../../rpc/job.js';
+import { normalise } from '../../segments/normalise.js';
+import { type Piece, pieces } from '../../segments/pieces.js';
 import { withExactPreTokenizer } from './pre-tokenizer.js';
 
 /** What bytes of an unfinished character decode to. */
@@ -64,5 +69,25 @@ export class Tokenizer {
       },
       end: () => flush(true),
     };
+  }
+}
+
+/** Pieces tokenised between two looks at the abort signal. */
+const PIECES_PER_CHECK = 256;
+
+/** In order; an empty text has none. */
+export async function* textPieces(
+  text: string,
+  tokenizer: Tokenizer,
+  { segmentLength }: ModelConfig,
+  { checkpoint }: Pick<Job<never>, 'checkpoint'>,
+): AsyncGenerator<Piece> {
+  const normalised = normalise(text);
+  if (normalised === '') return;
+  let count = 0;
+  for (const piece of pieces(normalised, tokenizer.encode, segmentLength)) {
+    yield piece;
+    count += 1;
+    if (count % PIECES_PER_CHECK === 0) await checkpoint();
   }
 }

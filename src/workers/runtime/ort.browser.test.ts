@@ -1,6 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
-import { loadOrt, Tensor } from './ort.js';
-import { floatTensor, idTensor, maskTensor, valuesOf } from './tensors.js';
+import { floatTensor, idTensor, loadOrt, maskTensor, Tensor, valuesOf } from './ort.js';
 
 beforeAll(() => loadOrt(undefined));
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Tensor } from '../runtime/ort.js';
-import { ContextCaches } from './context-caches.js';
+import { ContextCaches } from './contexts.js';
 import { KeyValueCache } from './decoder-graph.js';
 
 /** A cache of one GPU tensor that records whether it is alive. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { planBatches } from './batches.js';
+import { planBatches } from './segment-encoder.js';
 
 const lengthLists = fc.array(fc.integer({ min: 1, max: 512 }), { maxLength: 100 });
 const sizes = fc.record({ multiple: fc.constantFrom(1, 16, 128), maxTokens: fc.constantFrom(0, 512, 4096) });
