@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { GmsaError, toGmsaError } from './errors.js';
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
-const rows = read('../docs/errors.md')
+const rows = read('../docs/guide/errors.md')
   .split('\n')
   .filter((line) => line.startsWith('| '))
   .map((line) =>
