@@ -39,13 +39,21 @@ afterEach(async () => {
   await Promise.all(loaded.map((one) => one.dispose()));
 });
 
+/** What is not as in the page, for examples that hold a word. */
+const EXCEPTIONS: Record<string, string> = {
+  temperature: 'the answer is not compared, since it is sampled',
+  crossOriginWorker: "the worker starts from the page's own origin, since the test server has no built one",
+};
+
 test('the README and most guides have examples', () => {
   expect(new Set(examples.map(({ name }) => name.split(',')[0])).size).toBeGreaterThan(7);
 });
 
-test.each(examples)('$name', async ({ code, run }) => {
+test.each(examples)('$name', async ({ name, code, run }) => {
   await run();
-  const shown = `${output.textContent}\n${log.mock.calls.flat().join(' ')}`;
-  if (/output\.(append|textContent)|console\.log/.test(code)) expect(shown.trim()).not.toBe('');
-  if (/\bask\([^)]*, question\b/.test(code)) expect(shown).toContain(answer);
+  const shown = `${output.textContent}\n${log.mock.calls.flat().join(' ')}`.trim();
+  if (/output\.|console\.log/.test(code)) expect(shown).not.toBe('');
+  const exception = Object.entries(EXCEPTIONS).find(([word]) => code.includes(word))?.[1];
+  if (exception) console.info(`${name}: ${exception}`);
+  else if (/\bquestion\b/.test(code)) expect(shown).toContain(answer);
 });

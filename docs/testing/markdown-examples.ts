@@ -1,5 +1,5 @@
-// Vite plugin: an import of `guide.md?examples` gives the page's TypeScript examples as modules that can be run, in the
-// order of the page. `gmsa-web` is the source of this repository, and the trained model's address the fixture's.
+// Vite plugin: importing `guide.md?examples` gives the page's TypeScript examples as modules that can be run, in the order
+// of the page. `gmsa-web` becomes the source of this repository, and addresses become those of the test server.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'vite';
@@ -10,18 +10,19 @@ const PACKAGE: Record<string, string> = {
   'gmsa-web': path('../../src/index.ts'),
   'gmsa-web/ai-sdk': path('../../src/ai-sdk/index.ts'),
 };
-const MODEL = ['/models/gmsa-smollm2-135m/', '/models/fixture/'] as const;
+const SUBSTITUTES: Record<string, string> = {
+  '/models/gmsa-smollm2-135m/': '/models/fixture/',
+  // Only the built worker starts from a Blob: Vite's development server resolves ONNX Runtime's wasm against the address of
+  // the script, and `blob:` is no base for that. e2e/consumers/plain-html.spec.ts starts the built one from another origin.
+  "crossOriginWorker('https://cdn.example/gmsa-web/gmsa.worker.js')":
+    "new Worker('/src/workers/gmsa.worker.ts?worker_file&type=module', { type: 'module' })",
+};
 
-/** An example's module stands beside its page, so that it finds the same packages. */
+/** An example's module stands beside its page, so that imports resolve from there. */
 const EXAMPLE = /^(.*\.md)\.example-(\d+)\.ts$/;
 
-export interface Example {
-  /** Of its first line, from 1. */
-  line: number;
-  code: string;
-}
-
-export function examplesOf(markdown: string): Example[] {
+/** Each with the number of its first line, from 1. */
+function examplesOf(markdown: string): { line: number; code: string }[] {
   return [...markdown.matchAll(/^```ts\n(.*?)^```$/gms)].map(({ index, 1: code = '' }) => ({
     line: markdown.slice(0, index).split('\n').length + 1,
     code,
@@ -39,8 +40,10 @@ export function markdownExamples(): Plugin {
     load(id) {
       const [, page, number] = EXAMPLE.exec(id) ?? [];
       if (page) {
-        const example = examplesOf(readFileSync(page, 'utf8'))[Number(number)];
-        return `${example?.code.replaceAll(...MODEL)}\nexport {};\n`;
+        let { code } = examplesOf(readFileSync(page, 'utf8'))[Number(number)]!;
+        for (const [published, local] of Object.entries(SUBSTITUTES))
+          code = code.replaceAll(published, local);
+        return `${code}\nexport {};\n`;
       }
       if (!id.endsWith('.md?examples')) return;
       const file = id.slice(0, -'?examples'.length);
