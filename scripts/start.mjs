@@ -48,7 +48,7 @@ await runScript({ usage, flags }, async ({ models, ...options }) => {
   let address = server.url;
   if (!existsSync(join(models, 'gmsa-smollm2-135m', 'config.json'))) {
     console.log(
-      'The trained model, models/gmsa-smollm2-135m, is not in this checkout (docs/training.md says how to make it).',
+      'The trained model, models/gmsa-smollm2-135m, is not in this checkout (docs/research/training.md says how to make it).',
     );
     console.log('The address below opens the tiny test model, which knows a toy language and nothing else.');
     address += '?model=models/fixture/';
