@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
+import { markdownExamples } from './docs/testing/markdown-examples.js';
 import { SOFTWARE_WEBGPU } from './scripts/lib/software-webgpu.mjs';
 
 // Vitest 5 prints failures with Map.groupBy, which Node 20 lacks: without this a failed test ends in another error.
@@ -42,6 +43,7 @@ export default defineConfig({
       },
       {
         publicDir: false,
+        plugins: [markdownExamples()],
         worker: { format: 'es' },
         // Found only once a worker starts; without this Vite would reload the running tests then.
         optimizeDeps: {
@@ -61,7 +63,7 @@ export default defineConfig({
         },
         test: {
           name: 'browser',
-          include: ['src/**/*.browser.test.ts'],
+          include: ['src/**/*.browser.test.ts', 'docs/testing/*.browser.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,

@@ -37,7 +37,12 @@ test('the types allow and forbid what they should', () => {
 });
 
 test('the snippets of README and guides compile', () => {
-  const files = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)];
+  const files = [
+    'README.md',
+    ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
+      .filter((path) => !path.includes('node_modules'))
+      .map((path) => `docs/${path.replaceAll('\\', '/')}`),
+  ];
   for (const name of OTHERS) {
     mkdirSync(dirname(join(folder, 'node_modules', name)), { recursive: true });
     symlinkSync(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name), 'junction');
