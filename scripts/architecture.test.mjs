@@ -36,7 +36,11 @@ const FORBIDDEN = [
     /^src\/webgpu-kernels\//,
     /^src\/(?!webgpu-kernels\/|errors\.ts|utils\/)/,
   ],
-  ['only workers/runtime imports ONNX Runtime', /^(src\/(?!workers\/runtime\/)|demo\/)/, /^onnxruntime-/],
+  [
+    'only workers/runtime imports ONNX Runtime',
+    /^(src\/(?!workers\/runtime\/|testing\/)|demo\/)/,
+    /^onnxruntime-/,
+  ],
   ['the page knows the workers by their api.ts', PAGE, /^src\/workers\/(\w+\/(?!api\.ts)|gmsa\.worker)/],
   ['only tests import src/testing', /^src\/(?!testing\/)/, /^src\/testing\//],
   ['the demo uses the public entry points', /^demo\//, /^src\/(?!(ai-sdk\/)?index\.ts$)/],
