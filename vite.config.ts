@@ -30,7 +30,7 @@ export default defineConfig({
     target: 'esnext',
     chunkSizeWarningLimit: 2000,
     rolldownOptions: {
-      input: ['index', 'bench', 'harness'].map((page) => path(`./demo/${page}.html`)),
+      input: ['index', 'bench', 'harness', 'kernels'].map((page) => path(`./demo/${page}.html`)),
     },
   },
   server: { fs: { allow: [path('.')] } },

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { markdownExamples } from './docs/testing/markdown-examples.js';
 import { SOFTWARE_WEBGPU } from './scripts/lib/software-webgpu.mjs';
 
@@ -18,12 +20,28 @@ Map.groupBy ??= <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K)
   return groups;
 };
 
+/**
+ * V8's baseline compiler alone for wasm. The tests load a tiny model again and again: optimising ONNX Runtime for it takes
+ * longer than it saves. The end-to-end tests run with what browsers do.
+ */
+const BASELINE_WASM = '--js-flags=--liftoff-only';
+
 /** A full Chromium: Playwright's headless shell has no WebGPU. Unset, Playwright looks for its own download. */
 const executablePath =
   process.env.CHROMIUM_PATH ?? (existsSync('/usr/bin/chromium') ? '/usr/bin/chromium' : undefined);
 
+/** Where Vitest has no times of an earlier run, it starts the largest files first; this one is small and takes longest. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const longest = ({ moduleId }: TestSpecification) => moduleId.endsWith('/rounds.browser.test.ts');
+    const sorted = await super.sort(files);
+    return [...sorted.filter(longest), ...sorted.filter((file) => !longest(file))];
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],
@@ -64,9 +82,10 @@ export default defineConfig({
         test: {
           name: 'browser',
           include: ['src/**/*.browser.test.ts', 'docs/testing/*.browser.test.ts'],
+          setupFiles: ['src/testing/keep-wasm.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          maxWorkers: Math.min(2, availableParallelism()), // a file needs more than one core for a part of its time
           browser: {
             enabled: true,
             headless: true,
@@ -74,7 +93,11 @@ export default defineConfig({
             provider: playwright({
               launchOptions: {
                 ...(executablePath ? { executablePath } : { channel: 'chromium' }),
-                args: [...SOFTWARE_WEBGPU, ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])],
+                args: [
+                  BASELINE_WASM,
+                  ...SOFTWARE_WEBGPU,
+                  ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+                ],
               },
             }),
             instances: [{ browser: 'chromium' }],

@@ -1,7 +1,6 @@
 // The library as plain calls with JSON in and out, for scripts that drive a browser. Contexts stay in the page and go
 // by number; errors come back as values, since a thrown one would lose its code and fix on the way.
 import { type CompressedContext, Gmsa, GmsaError, type TextStream } from '../src/index.js';
-import { checkGroupMerge } from '../src/testing/group-merge-check.js';
 
 type LoadOptions = NonNullable<Parameters<typeof Gmsa.load>[1]>;
 type AskOptions = NonNullable<Parameters<Gmsa['ask']>[2]>;
@@ -73,7 +72,6 @@ const harness = {
     collected(loaded(slot).askFullText(text, question, options)),
   ),
   restore: settled((id: number) => collected(loaded().restore(contextOf(id)))),
-  checkKernels: settled(checkGroupMerge),
   release: settled(async (id: number) => contexts.delete(id)),
   dispose: settled(async () => {
     contexts.clear();

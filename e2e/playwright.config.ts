@@ -11,7 +11,7 @@ const browser = (args: string[]) => ({
 
 export default defineConfig({
   testDir: '.',
-  outputDir: '../test-results',
+  outputDir: '../test-results/e2e',
   reporter: process.env.CI ? 'line' : 'list',
   workers: 1, // a model at a time
   timeout: 600_000, // the real model on one thread of a slow machine

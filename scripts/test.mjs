@@ -1,39 +1,55 @@
-// npm test: format and lint, types, unit and browser tests, the library's build, checks of the package, builds of the
-// examples with it, and the end-to-end tests, with a Chromium that is found or installed first. Names of steps run those
-// alone: npm test -- unit e2e
-import { spawnSync } from 'node:child_process';
+// npm test: format and lint, types, unit and browser tests, the library's build, checks of the package, and the
+// end-to-end tests, with a Chromium that is found or installed first. Names of steps run those alone, with what they
+// need: npm test -- unit e2e
+import { spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { ensureChromium } from './ensure-chromium.mjs';
 import { ROOT } from './lib/repository.mjs';
+import { runSteps } from './lib/steps.mjs';
 
-const PLAYWRIGHT = 'node_modules/@playwright/test/cli.js';
+const VITEST = ['node_modules/vitest/vitest.mjs', 'run'];
+const PLAYWRIGHT = ['node_modules/@playwright/test/cli.js', 'test', '--config'];
 
+/** In the order in which they start when their `needs` are done: the long ones first. */
 const STEPS = {
-  lint: ['node_modules/@biomejs/biome/bin/biome', 'ci', '--diagnostic-level=error'],
-  types: ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'],
-  unit: ['node_modules/vitest/vitest.mjs', 'run'],
-  build: ['scripts/build.mjs'],
-  reference: ['scripts/build-reference.mjs'],
-  package: ['scripts/check-package.mjs'], // of what was built
-  consumers: [PLAYWRIGHT, 'test', '--config', 'e2e/consumers/playwright.config.ts'], // of what was built
-  e2e: [PLAYWRIGHT, 'test', '--config', 'e2e/playwright.config.ts'],
+  build: { script: ['scripts/build.mjs'] },
+  pages: { script: ['scripts/lib/pages.mjs'] },
+  browser: { script: [...VITEST, '--project', 'browser'] },
+  e2e: { script: [...PLAYWRIGHT, 'e2e/playwright.config.ts'], needs: ['pages'] },
+  node: { script: [...VITEST, '--project', 'node'] },
+  reference: { script: ['scripts/build-reference.mjs'] },
+  package: { script: ['scripts/check-package.mjs'], needs: ['build'] },
+  types: { script: ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'] },
+  lint: { script: ['node_modules/@biomejs/biome/bin/biome', 'ci', '--diagnostic-level=error'] },
+  consumers: { script: [...PLAYWRIGHT, 'e2e/consumers/playwright.config.ts'], needs: ['build'] },
 };
 
-const wanted = process.argv.slice(2);
-const unknown = wanted.filter((name) => !(name in STEPS));
+/** Names for several steps. */
+const GROUPS = { unit: ['node', 'browser'] };
+
+/** npm run test:consumers */
+const ON_REQUEST = ['consumers'];
+
+const names = process.argv.slice(2).flatMap((name) => GROUPS[name] ?? [name]);
+const unknown = names.filter((name) => !(name in STEPS));
 if (unknown.length > 0) {
-  console.error(`no such step: ${unknown.join(', ')}; there are ${Object.keys(STEPS).join(', ')}`);
+  const known = [...Object.keys(GROUPS), ...Object.keys(STEPS)];
+  console.error(`no such step: ${unknown.join(', ')}; there are ${known.join(', ')}`);
   process.exit(2);
 }
+const wanted = names.length > 0 ? names : Object.keys(STEPS).filter((name) => !ON_REQUEST.includes(name));
 
 const environment = { ...process.env, CHROMIUM_PATH: ensureChromium() };
-const failed = [];
-for (const [name, [script, ...args]] of Object.entries(STEPS)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue;
-  console.log(`\n== ${name}`);
-  const command = [join(ROOT, script), ...args];
-  const { status } = spawnSync(process.execPath, command, { cwd: ROOT, env: environment, stdio: 'inherit' });
-  if (status !== 0) failed.push(name);
-}
-console.log(failed.length === 0 ? '\nall steps passed' : `\nfailed: ${failed.join(', ')}`);
-process.exitCode = failed.length === 0 ? 0 : 1;
+if (process.stdout.isTTY) environment.FORCE_COLOR ??= '1'; // the steps write into pipes
+
+const passed = await runSteps(STEPS, wanted, {
+  atOnce: availableParallelism(),
+  start: ({ script: [path, ...args] }) =>
+    spawn(process.execPath, [join(ROOT, path), ...args], {
+      cwd: ROOT,
+      env: environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+});
+process.exitCode = passed ? 0 : 1;
