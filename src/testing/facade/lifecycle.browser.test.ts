@@ -87,7 +87,10 @@ describe('a GPU that fails', () => {
       return gmsa.compress(text, { targetTokens });
     });
     expect(new Set(context.segments.map(({ rate }) => rate))).toEqual(new Set([4, 8]));
-    expect(observed.names().toSorted()).toEqual(['compressor', 'compressor', 'decoder', 'decoder']);
+    const starts = (name: string) => observed.names().filter((started) => started === name).length;
+    expect(starts('compressor')).toBe(2);
+    // A decoder that was starting for a compression that failed is given up with it, and started once more.
+    expect([2, 3]).toContain(starts('decoder'));
   });
 });
 
