@@ -11,7 +11,7 @@ from gmsa_training.config import Stage
 from gmsa_training.data.batches import Taught, batch_weight, objectives_of_step, step_batches
 from gmsa_training.data.packing import Sample, pack
 from gmsa_training.data.questions.source import Wanted
-from gmsa_training.data.sample_maker import SampleMaker
+from gmsa_training.data.samples import SampleMaker
 from gmsa_training.data.training_data import load_training_data
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from gmsa_training.config import ConfigError, config_from_dict, config_to_dict, load_config
+from gmsa_training.config import ConfigError, config_from_dict, load_config
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 STAGE = {"name": "s", "trainable": ["lsa"], "objectives": {"qa": 1}, "rates": {4: 1}, "steps": 1}

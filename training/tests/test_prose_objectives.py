@@ -18,7 +18,7 @@ from gmsa_training.data.jsonl import DataError
 from gmsa_training.data.packing import Sample
 from gmsa_training.data.prose import ProseSource
 from gmsa_training.data.questions.source import Wanted
-from gmsa_training.data.sample_maker import SampleMaker
+from gmsa_training.data.samples import SampleMaker
 from gmsa_training.data.training_data import TrainingData, made_questions
 from gmsa_training.training.validation import validation_batches
 

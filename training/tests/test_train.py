@@ -136,7 +136,7 @@ def test_training_can_start_from_packed_weights_and_from_a_shipped_folder(base, 
 
 def test_stages_keep_what_they_freeze(base, data, tmp_path):
     config = tiny_config(base)
-    frozen = config_to_dict(config)["stages"][0] | {"name": "keft", "trainable": ["decoder.qkv"], "objectives": {"qa": 1.0}}
+    frozen = config.model_dump()["stages"][0] | {"name": "keft", "trainable": ["decoder.qkv"], "objectives": {"qa": 1.0}}
     config.stages.append(Stage(**frozen))
     trainer = Trainer(config, data, tmp_path)
     trainer.run()
@@ -191,7 +191,7 @@ def test_swapping_the_average_twice_changes_nothing():
 def test_two_processes_agree_on_the_weights(base, data, tmp_path):
     config = tiny_config(base, stage={"steps": 2})
     path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump(config_to_dict(config)))
+    path.write_text(yaml.safe_dump(config.model_dump()))
     script = tmp_path / "run.py"
     script.write_text(
         "import sys, torch\n"

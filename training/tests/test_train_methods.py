@@ -7,7 +7,7 @@ import pytest
 import torch
 from tiny_run import tiny_config, write_base, write_data
 
-from gmsa_training.config import config_from_dict, config_to_dict
+from gmsa_training.config import config_from_dict
 from gmsa_training.evaluation import evaluate
 from gmsa_training.model.checkpoint import load_packed, save_packed
 from gmsa_training.training.train import Trainer, main
@@ -32,7 +32,7 @@ def full(base, data, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("full")
     config = tiny_config(base, **FULL, stage=FULL_STAGE | {"steps": 30})
     config.data.unanswerable = 0.2
-    Trainer(config_from_dict(config_to_dict(config) | {"model": FULL["model"]}), data, out).run()
+    Trainer(config_from_dict(config.model_dump() | {"model": FULL["model"]}), data, out).run()
     return out
 
 
@@ -121,6 +121,6 @@ def test_an_impossible_run_ends_with_a_message_before_it_begins(base, data, tmp_
         (tiny_config(base, distillation={"teacher": "absent"}), "no teacher in absent"),
     ]
     for config, message in wrong:
-        path.write_text(json.dumps(config_to_dict(config)))
+        path.write_text(json.dumps(config.model_dump()))
         assert main(["--config", str(path), "--data", str(data), "--out", str(tmp_path / "out")]) == 1
         assert message in capsys.readouterr().err

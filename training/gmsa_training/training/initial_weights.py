@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from gmsa_training.config import ConfigError
 from gmsa_training.export.reload import load_exported
@@ -14,10 +12,10 @@ from gmsa_training.model.checkpoint import apply_packed_state, load_packed_state
 from gmsa_training.model.gmsa_model import GmsaModel
 
 
-def start_from(model: GmsaModel, folder: Path) -> dict[str, list[str]]:
-    """Fills the model with the weights of a packed checkpoint or a shipped model folder. Another method has other
-    parts: gives those `taken`, those of the model that stay `fresh` and those of the folder that are `left`. A part
-    that both have is taken as a whole; raises ConfigError if it does not fit."""
+def load_initial_weights(model: GmsaModel, folder: Path) -> dict[str, list[str]]:
+    """Fills the model with the weights of a packed checkpoint or a shipped model folder. A model of another method has
+    other parts, so gives the parts that were `taken`, those of the model that stay `fresh`, and those of the folder that
+    are `left`. A part that both have is taken as a whole; raises ConfigError if it does not fit."""
     state = load_exported(folder) if (folder / "manifest.json").is_file() else load_packed_state(folder)
     parts = dict(model.named_children())
     stored = {name.split(".")[0] for name in state}
@@ -28,10 +26,3 @@ def start_from(model: GmsaModel, folder: Path) -> dict[str, list[str]]:
     except (KeyError, RuntimeError) as error:
         raise ConfigError(f"The weights in {folder} do not fit the configuration's model: {error}") from error
     return {"taken": sorted(taken), "fresh": sorted(set(parts) - stored), "left": sorted(stored - set(parts))}
-
-
-@torch.no_grad()
-def blend(model: nn.Module, other: Mapping[str, Tensor], share: float) -> None:
-    """Makes every parameter (1 - share) of itself and `share` of the other of its name."""
-    for name, parameter in model.named_parameters():
-        parameter.mul_(1 - share).add_(other[name].to(parameter), alpha=share)
