@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,18 +37,13 @@ class Reader:
     rate: int
     chat: bool = False
 
-    def cut(self, questions: Iterable[EvaluationQuestion]) -> None:
-        """Cuts contexts that `read` will need, many at a time."""
-        if self.mode != "closed":
-            self.gmsa.cutter.cut(one.context for one in questions)
-
     def read(
         self, questions: list[EvaluationQuestion], on_progress: Callable[[int, int], None] | None = None
     ) -> list[Reading]:
         """on_progress(done, total): segments that are compressed. A context of several questions is compressed once."""
         if self.mode == "closed":
             return [Reading(self._input(one.question, (), None), 0, 0) for one in questions]
-        segments = self.gmsa.cutter.cut(one.context for one in questions)
+        segments = self.gmsa.cut(one.context for one in questions)
         if self.mode == "gmsa":
             flat = [ids for one in segments.values() for ids in one]
             compressed = iter(self.gmsa.compress(flat, self.rate, on_progress))

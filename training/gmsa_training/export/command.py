@@ -1,4 +1,4 @@
-"""`python -m gmsa_training.export --checkpoint FOLDER --out FOLDER --name NAME`"""
+"""`gmsa-train export --checkpoint FOLDER --out FOLDER --name NAME`"""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WHEEL_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m gmsa_training.export", description="Export a checkpoint to a model folder.")
+    parser = argparse.ArgumentParser(prog="gmsa-train export", description="Exports a checkpoint to a model folder for the browser.")
     parser.add_argument("--checkpoint", required=True, type=Path, help="folder of packed weights, or a model folder")
     parser.add_argument("--out", required=True, type=Path, help="the model folder to write; one that exists is replaced")
     parser.add_argument("--name", required=True, help="name of the model, as in its manifest and model card")
@@ -40,6 +40,3 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{dtype}: {size / 1e6:.1f} MB to download")
     return 0
 
-
-if __name__ == "__main__":
-    sys.exit(main())
