@@ -1,6 +1,6 @@
 """Makes questions on prose, for further training, in the form of SQuAD's paragraphs:
 
-    python -m gmsa_training ask_prose --asker RUNS/asker/packed --answerer RUNS/full-prompt/packed --device cuda \\
+    python -m scripts.ask_prose --asker RUNS/asker/packed --answerer RUNS/full-prompt-typed/packed --device cuda \\
         --prose DATA/prose.wikipedia.jsonl.xz --out DATA/asked.train.jsonl.gz --count 100000
 
 The asker (configs/asker.yaml) asks for a name, date or number of a passage; the answerer, the fine-tuned original prompt,
@@ -21,20 +21,48 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gmsa_training.asking.passages import Passage, passages
-from gmsa_training.config import AskingConfig
 from gmsa_training.data.jsonl import DataError
+from gmsa_training.data.prose import ProseSource
+from gmsa_training.data.questions.cloze import answer_spans, sentences_of
+from gmsa_training.data.questions.source import CHARACTERS_PER_TOKEN
+from gmsa_training.data.samples import ASKING_TEMPLATE
 from gmsa_training.data.training_data import read_prose, refuse_measuring_files
 from gmsa_training.evaluation.inference import DecoderInput, Gmsa, InferenceError
 from gmsa_training.evaluation.metrics import f1, first_line, holds_answer
 from gmsa_training.evaluation.runtimes import BATCH_SIZES, checkpoint_runtime
-from gmsa_training.evaluation.time_limit import TimeLimit
 
+_PASSAGE_TOKENS = (60, 220)  # shortest and longest passage, about as in SQuAD
+_ANSWERS = 5  # of a passage, each of another sentence
 _QUESTION_TOKENS = 40
 _POSITIONS = 320  # of the longest passage with a question and its answer, about
 _CHUNK = 2  # full batches of passages that are asked together
 _AGREED = 0.8  # F1 of the answer that was given with the one that was asked for
 _WORDS = (4, 30)  # of a question
+
+
+@dataclass(frozen=True)
+class Passage:
+    text: str
+    answers: tuple[str, ...]
+    title: str = ""
+
+
+def passages(prose: ProseSource, draw: random.Random) -> Iterator[Passage]:
+    """Endless passages that hold at least one answer. An answer of a passage occurs in it once."""
+    while True:
+        title, text = prose.titled_passage(draw, draw.uniform(*_PASSAGE_TOKENS) * CHARACTERS_PER_TOKEN)
+        sentences = sentences_of(text)
+        draw.shuffle(sentences)
+        answers: list[str] = []
+        for sentence in sentences:
+            spans = answer_spans(sentence)
+            if spans and len(answers) < _ANSWERS:
+                span = draw.choice(spans)
+                answer = sentence[span.start : span.end]
+                if text.count(answer) == 1:
+                    answers.append(answer)
+        if answers:
+            yield Passage(text, tuple(answers), title)
 
 
 def is_kept(question: str, answer: str, given: str) -> bool:
@@ -105,7 +133,7 @@ def chunks(found: Iterator[Passage], questions: int) -> Iterator[list[Passage]]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m gmsa_training ask_prose", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m scripts.ask_prose", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--asker", type=Path, required=True, help="packed weights of configs/asker.yaml")
     parser.add_argument("--answerer", type=Path, required=True, help="packed weights of configs/full-prompt.yaml")
@@ -140,15 +168,16 @@ def main(arguments: list[str] | None = None) -> int:
         for one in (asker, answerer):
             # Short rows of one length: a batch may be larger than where contexts of all lengths are read.
             one.runtime.max_positions = max(one.runtime.max_positions, batch_size * _POSITIONS)
-        models = Asker(asker, answerer, AskingConfig().template)
+        models = Asker(asker, answerer, ASKING_TEMPLATE)
     except (DataError, InferenceError, OSError, ValueError) as error:
         print(f"ask_prose: {error}", file=sys.stderr)
         return 1
-    limit, started, asked, kept = TimeLimit(options.seconds), time.monotonic(), 0, 0
+    started, asked, kept = time.monotonic(), 0, 0
     partial = options.out.with_name(options.out.name + ".partial")
     with gzip.open(partial, "wt", encoding="utf-8") as file:
         for chunk in chunks(passages(prose, random.Random(options.seed)), _CHUNK * batch_size):
-            if limit.is_up() or (options.count and kept >= options.count):
+            up = options.seconds and time.monotonic() - started >= options.seconds
+            if up or (options.count and kept >= options.count):
                 break
             rows = models.ask(chunk)
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

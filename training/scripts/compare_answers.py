@@ -1,5 +1,5 @@
-"""Compares two evaluations of the same questions, such as ONNX against PyTorch: `python -m gmsa_training agreement
-a.json b.json`. Reads what `evaluate --json` writes, and what the browser's `npm run eval -- --json` does."""
+"""Compares two evaluations of the same questions, such as ONNX against PyTorch: `python -m scripts.compare_answers a.json
+b.json`. Reads what `evaluate --json` writes, and what the browser's `npm run eval -- --json` does."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def compare(first: dict[str, dict[str, Any]], second: dict[str, dict[str, Any]])
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m gmsa_training agreement", description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("first", type=Path)
     parser.add_argument("second", type=Path)
     options = parser.parse_args(arguments)
     try:
         found = compare(read_records(options.first), read_records(options.second))
     except DataError as error:
-        print(f"agreement: {error}", file=sys.stderr)
+        print(f"compare_answers: {error}", file=sys.stderr)
         return 1
     print(f"{found['questions']} questions")
     print(f"greedy tokens that agree, place by place  {100 * found['tokens_agreeing']:.1f} %")

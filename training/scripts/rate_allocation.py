@@ -1,5 +1,5 @@
-"""Which segments of a text get the lower of two rates, where there is room for some of them only. The browser decides
-alike (src/context/budget.ts); both test suites read src/context/budget-vectors.json."""
+"""Which segments of a text get the lower of two rates, where there is room for some of them only: the reference for the
+browser's rate allocation, from which `shared_vectors.py` makes the cases of both test suites."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def room(tokens: Sequence[int], budget: int, rates: Rates) -> int:
     return budget - sum(soft_tokens(one, rates.coarse) for one in tokens)
 
 
-def share_budget(tokens: Sequence[int], losses: Sequence[float], budget: int, rates: Rates) -> list[int]:
+def allocate_rates(tokens: Sequence[int], losses: Sequence[float], budget: int, rates: Rates) -> list[int]:
     """The rate of each segment: an exact 0/1 knapsack. Those get the lower rate whose sum of tokens * loss is largest
     while the soft tokens of all keep to `budget`; of equal sums, the one that holds the first segment, then the second
     and so on. A segment that has as many soft tokens at either rate keeps the higher one.
@@ -55,16 +55,4 @@ def share_budget(tokens: Sequence[int], losses: Sequence[float], budget: int, ra
         taken = 0 < cost <= left and one * loss + best[i + 1][left - cost] >= best[i + 1][left]
         shared.append(rates.fine if taken else rates.coarse)
         left -= cost if taken else 0
-    return shared
-
-
-def share_in_order(tokens: Sequence[int], order: Sequence[int], budget: int, rates: Rates) -> list[int]:
-    """Gives segments the lower rate in an order, each that still fits."""
-    left = room(tokens, budget, rates)
-    shared = [rates.coarse] * len(tokens)
-    for i in order:
-        cost = extra_cost(tokens[i], rates)
-        if 0 < cost <= left:
-            shared[i] = rates.fine
-            left -= cost
     return shared

@@ -17,10 +17,9 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "training"))
+from gmsa_training.evaluation.results import RESULTS, read_results
 
-from gmsa_training.evaluation.results import RESULTS, read_results  # noqa: E402
+ROOT = Path(__file__).parents[2]
 
 PAGE = ROOT / "docs" / "research" / "results.md"
 CURVES = RESULTS.with_name("curves.jsonl")
@@ -255,7 +254,7 @@ def page(results: Results, curves: list[Line]) -> str:
         "the browser's graphs were exported from.",
         "",
         "[`training/results/results.jsonl`](../../training/results/results.jsonl) has every measurement with its command, also of fewer than",
-        f"{FEWEST} questions. `python scripts/results_page.py` writes this page from it. [Evaluation](evaluation.md) says how things are measured.",
+        f"{FEWEST} questions. `python -m scripts.results_page` writes this page from it. [Evaluation](evaluation.md) says how things are measured.",
         "",
         *question_section(results),
         *unanswerable_section(results),

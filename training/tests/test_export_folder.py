@@ -16,7 +16,7 @@ from transformers import AutoTokenizer
 from gmsa_training.config import ModelConfig
 from gmsa_training.evaluation.onnx_runtime import read_config
 from gmsa_training.export import ExportError, export_model, load_model, model_card
-from gmsa_training.export.__main__ import main
+from gmsa_training.export.command import main
 from gmsa_training.export.external_data import FILE_LIMIT_BYTES, DataFiles
 from gmsa_training.export.model_folder import folder_sizes, write_manifest
 from gmsa_training.export.reload import read_model_config

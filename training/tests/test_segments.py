@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gmsa_training.data.segment_vectors import encode_code_points
+from scripts.shared_vectors import SEGMENTS, encode_code_points, segment_vectors
 from gmsa_training.data.segments import boundary_hash, cut_segments, find_boundaries, normalise
 
-VECTORS = Path(__file__).parents[2] / "src" / "segments" / "vectors.json"
+VECTORS = SEGMENTS
 CASES = json.loads(VECTORS.read_text(encoding="utf-8"))["cases"]
 
 # Words, sentence ends, and white space of every kind, so that every rule meets its cases.

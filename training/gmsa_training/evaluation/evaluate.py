@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from gmsa_training.data.jsonl import DataError
-from gmsa_training.data.qa_data import EvaluationQuestion, read_documents, read_questions
+from gmsa_training.data.evaluation_data import EvaluationQuestion, read_documents, read_questions
 from gmsa_training.evaluation.contexts import fill_contexts, make_unanswerable
 from gmsa_training.evaluation.inference import Gmsa, InferenceError
 from gmsa_training.evaluation.metrics import Mean
@@ -100,10 +100,11 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
 
 
 def _chosen(items: list[Any], options: argparse.Namespace) -> list[Any]:
-    items = items[: options.limit]
-    if options.sample is None or options.sample >= len(items):
-        return items
-    return [items[number] for number in sorted(random.Random(options.seed).sample(range(len(items)), options.sample))]
+    """In the order of the file. A larger sample of the same seed holds a smaller one, so that paired ratios have pairs."""
+    numbers = list(range(len(items[: options.limit])))
+    if options.sample is not None:
+        random.Random(options.seed).shuffle(numbers)
+    return [items[number] for number in sorted(numbers[: options.sample])]
 
 
 def _questions(gmsa: Gmsa, options: argparse.Namespace) -> tuple[list[EvaluationQuestion], int]:

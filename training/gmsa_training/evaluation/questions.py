@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from gmsa_training.data.qa_data import EvaluationQuestion
+from gmsa_training.data.evaluation_data import EvaluationQuestion
 from gmsa_training.data.questions.source import CHARACTERS_PER_TOKEN
 from gmsa_training.evaluation import metrics
 from gmsa_training.evaluation.inference import Gmsa, InferenceError

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gmsa_training.data.qa_data import EvaluationQuestion
+from gmsa_training.data.evaluation_data import EvaluationQuestion
 from gmsa_training.evaluation.hard_compression import SentenceIndex, soft_token_count
 from gmsa_training.evaluation.inference import DecoderInput, Gmsa
 

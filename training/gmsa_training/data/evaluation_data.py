@@ -10,8 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gmsa_training.data.jsonl import DataError, numbered_rows
 from gmsa_training.data.questions.source import passage_text
@@ -44,60 +47,56 @@ class Document:
     source: str
 
 
-def _question(
-    value: Any, name: str, passages: tuple[str, ...], gold: tuple[int, ...], where: str
-) -> EvaluationQuestion:
-    """name: the id of a question that has none."""
-    if isinstance(value, dict):
-        answers = value.get("answers")
-        own = value.get("id")
-        texts = [name if own is None else own, value.get("question"), *(answers if isinstance(answers, list) else [None])]
-        if len(texts) > 2 and all(isinstance(text, str) for text in texts):
-            return EvaluationQuestion(
-                texts[0], value["question"], tuple(answers), PASSAGE_BREAK.join(passages), passages, gold
-            )
-    raise DataError(f"{where}, has a question without a question, a list of answers that are texts, or an id that is a text.")
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True)
 
 
-def _passages(row: dict[str, Any], where: str) -> tuple[str, ...]:
-    """The parts of the text that is compressed, each after its title where it has one; of SQuAD the paragraph alone."""
-    passages = row.get("passages")
-    if passages is None and isinstance(row.get("text"), str):
-        return (row["text"],)
-    if isinstance(passages, list) and all(
-        isinstance(one, dict) and isinstance(one.get("text"), str) for one in passages
-    ):
-        return tuple(map(passage_text, passages))
-    raise DataError(f"{where}, has neither a text nor passages with texts.")
+class _Question(_Strict):
+    id: str | None = None
+    question: str
+    answers: list[str] = Field(min_length=1)
 
 
-def _gold(row: dict[str, Any], passages: tuple[str, ...], where: str) -> tuple[int, ...]:
-    gold = row.get("gold", [])
-    gold = tuple(gold) if isinstance(gold, list) else (gold,)
-    if all(isinstance(one, int) and 0 <= one < len(passages) for one in gold):
-        return gold
-    raise DataError(f"{where}, has a `gold` that is not the number of a passage, or a list of such numbers.")
+class _Passage(_Strict):
+    title: str | None = None
+    text: str
+
+
+class _Row(_Strict):
+    text: str | None = None
+    passages: list[_Passage] | None = None
+    gold: int | list[int] = []
+    qas: list[_Question] | None = None
+
+
+def _checked(kind: type[BaseModel], row: Any, where: str) -> Any:
+    try:
+        return kind.model_validate(row)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise DataError(f"{where}, {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
 
 
 def _questions(path: Path) -> Iterator[EvaluationQuestion]:
-    for number, row in numbered_rows(path):
+    for number, value in numbered_rows(path):
         where = f"{path}, line {number}"
-        asked = row.get("qas", [row])
-        if not isinstance(asked, list):
-            raise DataError(f"{where}, has `qas` that are not a list.")
-        passages = _passages(row, where)
-        gold = _gold(row, passages, where)
-        for index, value in enumerate(asked, start=1):
-            yield _question(value, f"line {number}, question {index}", passages, gold, where)
+        row: _Row = _checked(_Row, value, where)
+        asked: list[_Question] = row.qas if row.qas is not None else [_checked(_Question, value, where)]
+        if row.passages is None and row.text is None:
+            raise DataError(f"{where}, has neither a text nor passages.")
+        # Of SQuAD the paragraph alone; passages come after their titles.
+        passages = (row.text or "",) if row.passages is None else tuple(passage_text(one.model_dump()) for one in row.passages)
+        gold = tuple(row.gold) if isinstance(row.gold, list) else (row.gold,)
+        if not all(0 <= one < len(passages) for one in gold):
+            raise DataError(f"{where}, has a `gold` that is not the number of a passage.")
+        for index, one in enumerate(asked, start=1):
+            name = f"line {number}, question {index}" if one.id is None else one.id
+            yield EvaluationQuestion(name, one.question, tuple(one.answers), PASSAGE_BREAK.join(passages), passages, gold)
 
 
 def read_questions(path: str | Path, limit: int | None = None) -> list[EvaluationQuestion]:
     """The first `limit` questions of a file, in its order. Raises DataError with file and line."""
-    found = []
-    for question in _questions(Path(path)):
-        if limit is not None and len(found) >= limit:
-            break
-        found.append(question)
+    found = list(islice(_questions(Path(path)), limit))
     if not found:
         raise DataError(f"{path} holds no questions.")
     return found

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_start import build, noisy
+from test_initial_weights import build, noisy
 from tiny_checkpoint import write_checkpoint
 
 from gmsa_training.config import ConfigError
 from gmsa_training.export import load_model
 from gmsa_training.model.checkpoint import load_packed, load_packed_state, packed_state, save_packed
-from gmsa_training.training import average as command
-from gmsa_training.training.average import average
+from gmsa_training.training import averaging as command
+from gmsa_training.training.averaging import mean_of_models, moving_average, swap_with_average
 
 
 def stored(folder: Path) -> tuple[Path, Path]:
@@ -27,7 +27,7 @@ def stored(folder: Path) -> tuple[Path, Path]:
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_the_shares_0_and_1_are_the_models_themselves(tmp_path, share):
     start, end = stored(tmp_path)
-    found, expected = average(load_packed(end)[0], share, [(start, 1 - share)]), load_packed(end if share else start)[0]
+    found, expected = mean_of_models(load_packed(end)[0], [start, end], [1 - share, share]), load_packed(end if share else start)[0]
     assert all(torch.equal(value, expected.state_dict()[name]) for name, value in found.state_dict().items())
 
 
@@ -53,7 +53,7 @@ def test_of_three_models_each_has_its_share_or_the_same(tmp_path, capsys, given)
     folders, shares = [start, end, tmp_path / "third"], given or [1 / 3] * 3
     states = [load_packed(folder)[0].state_dict() for folder in folders]
     expected = {name: sum(share * state[name] for share, state in zip(shares, states)) for name in states[0]}
-    found = average(load_packed(folders[-1])[0], shares[-1], list(zip(folders, shares))[:-1]).state_dict()
+    found = mean_of_models(load_packed(end)[0], folders, shares).state_dict()
     assert all(torch.allclose(found[name], value, atol=1e-6) for name, value in expected.items())
     options = ["--shares", *map(str, given)] if given else []
     assert command.main([*map(str, folders), *options, "--out", str(tmp_path / "out")]) == 0
@@ -75,7 +75,7 @@ def test_models_of_other_parts_or_depths_are_refused(tmp_path):
     save_packed(build(method="tcp"), tmp_path / "tcp", "base")
     for name, message in (("shallow", "do not fit"), ("tcp", "in one alone")):
         with pytest.raises(ConfigError, match=message):
-            average(build(), 0.5, [(tmp_path / name, 0.5)])
+            mean_of_models(build(), [tmp_path / name] * 2, [0.5, 0.5])
 
 
 def test_bad_arguments_are_told_and_nothing_is_written(tmp_path, capsys):
@@ -87,3 +87,27 @@ def test_bad_arguments_are_told_and_nothing_is_written(tmp_path, capsys):
             command.main([str(start), str(end)][:models] + more)
     assert command.main([str(start), str(tmp_path / "missing"), "--out", str(tmp_path / "new")]) == 1
     assert "average: " in capsys.readouterr().err and not (tmp_path / "new").exists()
+
+
+def test_the_moving_average_warms_up_and_then_keeps_its_decay():
+    parameter = torch.nn.Parameter(torch.zeros(2, 3))
+    average = moving_average([parameter], 0.5)
+    expected = torch.zeros(2, 3)
+    for step in range(1, 20):
+        parameter.data.fill_(step)
+        average.update_parameters(torch.nn.ParameterList([parameter]))
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * step
+        torch.testing.assert_close(next(average.module.parameters()).data, expected)
+
+
+def test_swapping_the_average_twice_changes_nothing():
+    parameter = torch.nn.Parameter(torch.zeros(3))
+    average = moving_average([parameter], 0.9)
+    for value in (1.0, 2.0, 3.0):
+        parameter.data.fill_(value)
+        average.update_parameters(torch.nn.ParameterList([parameter]))
+    swap_with_average([parameter], average)
+    assert 0 < parameter[0].item() < 3
+    swap_with_average([parameter], average)
+    assert parameter[0].item() == 3

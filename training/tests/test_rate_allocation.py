@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
-from pathlib import Path
 
 import pytest
 
-from gmsa_training.evaluation.budget import Rates, extra_cost, room, share_budget, share_in_order
-from gmsa_training.evaluation.budget_vectors import vectors
+from scripts.rate_allocation import Rates, allocate_rates, extra_cost, room
+from scripts.shared_vectors import RATE_ALLOCATION, rate_allocation_vectors
 
-VECTORS = json.loads((Path(__file__).parents[2] / "src" / "context" / "budget-vectors.json").read_text())["cases"]
+VECTORS = json.loads(RATE_ALLOCATION.read_text())["cases"]
 
 
 def rates_of(case: dict) -> Rates:
@@ -21,7 +20,7 @@ def rates_of(case: dict) -> Rates:
 @pytest.mark.parametrize("case", VECTORS, ids=lambda case: case["name"])
 def test_gives_the_rates_of_the_shared_vectors(case):
     tokens, losses = ([one[key] for one in case["segments"]] for key in ("tokens", "loss"))
-    assert share_budget(tokens, losses, case["budget"], rates_of(case)) == case["segment_rates"]
+    assert allocate_rates(tokens, losses, case["budget"], rates_of(case)) == case["segment_rates"]
 
 
 @pytest.mark.parametrize("case", VECTORS, ids=lambda case: case["name"])
@@ -48,13 +47,9 @@ def test_no_other_choice_within_the_budget_is_worth_more_and_of_equal_ones_the_f
 
 
 def test_the_shared_vectors_are_those_that_their_script_writes():
-    assert vectors() == VECTORS
+    assert rate_allocation_vectors() == VECTORS
 
 
 def test_a_budget_below_the_higher_rate_is_refused():
     with pytest.raises(ValueError, match="1 soft tokens too few for rate 4"):
-        share_budget([64, 64], [1.0, 1.0], 31, Rates(4, 2))
-
-
-def test_in_an_order_each_segment_that_still_fits_is_taken():
-    assert share_in_order([64, 64, 8], [1, 0, 2], 52, Rates(4, 2)) == [4, 2, 2]
+        allocate_rates([64, 64], [1.0, 1.0], 31, Rates(4, 2))

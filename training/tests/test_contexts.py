@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
 from export_models import tiny_tokenizer
 from recording_runtime import RecordingRuntime, question
 
+from gmsa_training.data.evaluation_data import EvaluationQuestion
 from gmsa_training.data.jsonl import DataError
-from gmsa_training.data.qa_data import EvaluationQuestion
-from gmsa_training.evaluation.filling import fill_contexts
+from gmsa_training.evaluation.contexts import fill_contexts, make_unanswerable
 from gmsa_training.evaluation.inference import Generated, Gmsa, InferenceError
 from gmsa_training.evaluation.metrics import holds_answer, refused
-from gmsa_training.evaluation.question_files import QuestionFiles
 from gmsa_training.evaluation.questions import evaluate_questions
-from gmsa_training.evaluation.unanswerable import make_unanswerable
 
 
 def row(number: int, answers: tuple[str, ...], passages: tuple[str, ...], gold: tuple[int, ...] = ()) -> EvaluationQuestion:
@@ -92,19 +89,3 @@ def test_a_model_without_a_refusal_is_not_asked_unanswerable_questions():
     runtime.config.refusal = ""
     with pytest.raises(InferenceError, match="has no refusal"):
         evaluate_questions(Gmsa(runtime, 4), [question(1, "The door.")], "gmsa", 4, unanswerable=True)
-
-
-def test_a_file_is_read_once_and_a_context_filled_once_for_models_that_cut_alike(tmp_path):
-    path = tmp_path / "rows.jsonl"
-    rows = [{"id": f"q{i}", "question": "Who?", "answers": [f"x{i}"], "passages": [{"text": f"Row {i} of bread."}]} for i in range(40)]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    first, files = Gmsa(RecordingRuntime(tiny_tokenizer()), 4), QuestionFiles()
-    second = Gmsa(RecordingRuntime(tiny_tokenizer()), 4, first.cutter)
-    filled = files.questions(first, path, 3, fill=400)
-    whole = files.questions(first, path)
-    assert len(whole) == 40 and [one.id for one in filled] == ["q0", "q1", "q2"]
-    path.unlink()
-    assert files.questions(second, path, 3, fill=400) is filled and files.questions(second, path, 2) == whole[:2]
-    taken = files.questions(second, path, 3, unanswerable=True)
-    assert taken != files.questions(second, path, 3, unanswerable=True, fill=400) != filled
-    assert files.questions(first, path, 3, fill=440) != filled

@@ -5,7 +5,7 @@ from test_model import base
 from gmsa_training.config import ConfigError, ModelConfig
 from gmsa_training.model.checkpoint import packed_state, save_packed
 from gmsa_training.model.gmsa_model import GmsaModel
-from gmsa_training.training.start import start_from
+from gmsa_training.training.initial_weights import load_initial_weights
 
 
 def build(**options) -> GmsaModel:
@@ -35,7 +35,7 @@ def test_the_parts_that_both_have_are_taken_and_the_others_stay(tmp_path, source
     save_packed(stored, tmp_path, "base")
     model = build(**target)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    assert start_from(model, tmp_path) == found
+    assert load_initial_weights(model, tmp_path) == found
     now, expected = packed_state(model), packed_state(stored)
     assert all(torch.equal(now[name], expected[name]) for name in expected if name.split(".")[0] in found["taken"])
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items() if name.split(".")[0] in found["fresh"])
@@ -44,7 +44,7 @@ def test_the_parts_that_both_have_are_taken_and_the_others_stay(tmp_path, source
 def test_a_part_of_another_depth_is_refused(tmp_path):
     save_packed(build(encoder_layers=1), tmp_path, "base")
     with pytest.raises(ConfigError, match="do not fit"):
-        start_from(build(), tmp_path)
+        load_initial_weights(build(), tmp_path)
     save_packed(build(encoder_layers=3), tmp_path, "base")
     with pytest.raises(ConfigError, match="do not fit"):
-        start_from(build(), tmp_path)
+        load_initial_weights(build(), tmp_path)
