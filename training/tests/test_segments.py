@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from scripts.shared_vectors import SEGMENTS, encode_code_points, segment_vectors
 from gmsa_training.data.segments import boundary_hash, cut_segments, find_boundaries, normalise
 
-VECTORS = SEGMENTS
-CASES = json.loads(VECTORS.read_text(encoding="utf-8"))["cases"]
+CASES = json.loads(SEGMENTS.read_text(encoding="utf-8"))["cases"]
 
 # Words, sentence ends, and white space of every kind, so that every rule meets its cases.
 PIECES = st.sampled_from(
@@ -47,6 +46,10 @@ def sentences(low: int, high: int) -> st.SearchStrategy[list[str]]:
     return st.lists(
         st.lists(word, min_size=1, max_size=8).map(lambda words: " ".join(words) + "."), min_size=low, max_size=high
     )
+
+
+def test_the_shared_vectors_are_those_that_their_script_writes():
+    assert segment_vectors() == CASES
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
