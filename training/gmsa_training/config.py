@@ -46,7 +46,7 @@ class QuantizationConfig(Section):
 
 
 class ModelConfig(Section):
-    """How a base model becomes a compressor. docs/formats describes the fields that an export stores.
+    """How a base model becomes a compressor. docs/formats/model-folder.md describes the fields that an export stores.
 
     method: `gmsa`; `tcp`, the paradigm it is compared with (`tcp.py`); or `full`, no compression: the decoder reads the
     context's own tokens, and the one rate is 1."""

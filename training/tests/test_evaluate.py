@@ -10,8 +10,8 @@ from export_models import tiny_model, tiny_tokenizer
 from recording_runtime import RecordingRuntime, question
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from gmsa_training.data.jsonl import DataError
 from gmsa_training.data.evaluation_data import Document
+from gmsa_training.data.jsonl import DataError
 from gmsa_training.evaluation.evaluate import main as evaluate_main
 from gmsa_training.evaluation.inference import Gmsa
 from gmsa_training.evaluation.questions import evaluate_questions

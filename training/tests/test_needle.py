@@ -10,9 +10,9 @@ from recording_runtime import RecordingRuntime
 from tiny_checkpoint import write_checkpoint, write_data
 
 from gmsa_training.data.jsonl import DataError
+from gmsa_training.evaluation.evaluate import main
 from gmsa_training.evaluation.inference import Gmsa
 from gmsa_training.evaluation.metrics import holds_answer
-from gmsa_training.evaluation.evaluate import main
 from gmsa_training.evaluation.needle import Haystack, make_needles, needle_scores
 
 WORDS = "The harbour was quiet. Boats lay at the quay. Gulls circled above the market. It rained on the third day. "

@@ -1,4 +1,4 @@
-"""The rules are in docs/segmentation.md; the browser's suite reads the same vectors."""
+"""The rules are in docs/formats/segmentation.md; the browser's suite reads the same vectors."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.shared_vectors import SEGMENTS, encode_code_points, segment_vectors
 from gmsa_training.data.segments import boundary_hash, cut_segments, find_boundaries, normalise
+from scripts.shared_vectors import SEGMENTS, encode_code_points, segment_vectors
 
 CASES = json.loads(SEGMENTS.read_text(encoding="utf-8"))["cases"]
 

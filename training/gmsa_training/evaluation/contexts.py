@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from gmsa_training.data.jsonl import DataError
 from gmsa_training.data.evaluation_data import PASSAGE_BREAK, EvaluationQuestion
+from gmsa_training.data.jsonl import DataError
 from gmsa_training.evaluation.metrics import holds_answer
 
 _LEAST_SHARE = 0.95  # of the tokens asked for; a single passage is rarely longer than the rest

@@ -23,8 +23,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gmsa_training.data.jsonl import DataError
 from gmsa_training.data.evaluation_data import EvaluationQuestion, read_documents, read_questions
+from gmsa_training.data.jsonl import DataError
 from gmsa_training.evaluation.contexts import fill_contexts, make_unanswerable
 from gmsa_training.evaluation.inference import Gmsa, InferenceError
 from gmsa_training.evaluation.metrics import Mean

@@ -1,7 +1,7 @@
 """Compressing, asking and restoring with a GMSA model in Python, over either of two runtimes: the exported graphs on
 ONNX Runtime (`onnx_runtime.py`) or the model in PyTorch (`torch_runtime.py`). Everything is greedy and batched.
 
-The decoder's inputs are those of docs/model-format.md."""
+The decoder's inputs are those of docs/formats/model-folder.md."""
 
 from __future__ import annotations
 

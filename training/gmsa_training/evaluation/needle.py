@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gmsa_training.data.jsonl import DataError
 from gmsa_training.data.evaluation_data import EvaluationQuestion
+from gmsa_training.data.jsonl import DataError
 from gmsa_training.evaluation.hard_compression import sentences
 from gmsa_training.evaluation.metrics import holds_answer, mean_with_interval
 

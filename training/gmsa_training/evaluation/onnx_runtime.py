@@ -1,4 +1,4 @@
-"""A model folder (docs/model-format.md) on ONNX Runtime's CPU provider.
+"""A model folder (docs/formats/model-folder.md) on ONNX Runtime's CPU provider.
 
 B batch, S segments, T tokens, M soft tokens, L positions of the longest sequence, H hidden size, V vocabulary."""
 

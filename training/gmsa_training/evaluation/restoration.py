@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from gmsa_training.data.jsonl import DataError
 from gmsa_training.data.evaluation_data import Document
+from gmsa_training.data.jsonl import DataError
 from gmsa_training.evaluation import metrics
 from gmsa_training.evaluation.inference import Gmsa
 from gmsa_training.evaluation.metrics import mean_with_interval

@@ -30,7 +30,7 @@ const context = await gmsa.compress(text, {{ rate: {rate} }});
 for await (const piece of gmsa.ask(context, 'Who built it?')) output.append(piece);
 ```
 
-docs/formats in gmsa-web describes the files and graphs.
+docs/formats/model-folder.md in gmsa-web describes the files and graphs.
 
 ## Results
 """

@@ -6,8 +6,8 @@ import lzma
 
 import pytest
 
-from gmsa_training.data.jsonl import DataError
 from gmsa_training.data.evaluation_data import read_documents, read_questions
+from gmsa_training.data.jsonl import DataError
 
 QA_ROW = {
     "id": "q1",
