@@ -43,13 +43,14 @@ def test_losses_of_both_objectives_fall_and_are_logged_by_rate(base, data, tmp_p
     assert json.loads((tmp_path / "config.json").read_text())["name"] == "tiny"
 
 
-def test_objectives_made_of_prose_are_trained_validated(base, tmp_path):
+def test_objectives_made_of_prose_are_trained_and_validated(base, tmp_path):
     folder = write_data(tmp_path / "data")
     text = " ".join(f"In {1500 + i} the harbour of Anna Reed bought {20 + i} wooden ships from northern merchants of the town." for i in range(9))
     (folder / "prose.jsonl").write_text("".join(json.dumps({"title": "", "text": f"{i} {text}"}) + "\n" for i in range(30)))
     made = ["cloze", "continuation", "facts", "recall"]
+    given = {"prose": ["prose.jsonl"], "qa": {"toy.train.jsonl.gz": 1.0}, "validation_paragraphs": 5, "questions_per_context": 3}
     config = tiny_config(
-        base, stage={
+        base, data=given | {"context_tokens": {60: 1.0}, "unanswerable": 0.2}, stage={
             "objectives": {"qa": 1.0} | dict.fromkeys(made, 1.0), "decoder_tokens": 2048, "lengths": {64: 1.0}, "settings": {"facts": {"lengths": {200: 1.0}, "rates": {8: 1.0}}},
         },
     )
