@@ -75,13 +75,13 @@ def test_a_limit_does_not_read_what_comes_after(tmp_path):
     [
         ("{oops", r"line 3, is not JSON"),
         ("[1]", r"line 3, is not a JSON object"),
-        ({**QA_ROW, "answers": []}, r"line 3, has a question without"),
-        ({**QA_ROW, "answers": "Anna"}, r"line 3, has a question without"),
-        ({**QA_ROW, "id": 7}, r"line 3, has a question without"),
-        ({**QA_ROW, "passages": ["text"]}, r"line 3, has neither a text nor passages"),
+        ({**QA_ROW, "answers": []}, r"line 3, answers: List should have at least 1 item"),
+        ({**QA_ROW, "answers": "Anna"}, r"line 3, answers: Input should be a valid list"),
+        ({**QA_ROW, "id": 7}, r"line 3, id: Input should be a valid string"),
+        ({**QA_ROW, "passages": ["text"]}, r"line 3, passages.0: "),
         ({"title": "t", "qas": []}, r"line 3, has neither a text nor passages"),
-        ({"text": "t", "qas": {}}, r"line 3, has `qas` that are not a list"),
-        ({"text": "t", "qas": ["q"]}, r"line 3, has a question without"),
+        ({"text": "t", "qas": {}}, r"line 3, qas: Input should be a valid list"),
+        ({"text": "t", "qas": ["q"]}, r"line 3, qas.0: "),
     ],
 )
 def test_a_malformed_line_is_named_with_its_file(tmp_path, bad, message):
