@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 
@@ -115,7 +114,7 @@ def test_config_json_holds_what_a_reader_needs(quantized):
         "format": 1,
         "base_model": "tiny-base",
         "licence": "Apache-2.0",
-        **{key: value for key, value in dataclasses.asdict(gmsa).items() if key in (
+        **{key: value for key, value in gmsa.model_dump().items() if key in (
             "encoder_layers", "lsa_layers", "rates", "default_rate", "segment_length", "window", "prefix_ids",
             "question_template", "restore_instruction", "refusal", "end_ids",
         )},
