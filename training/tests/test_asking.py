@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 from tiny_run import tiny_config, write_base, write_data
 
-from gmsa_training.asking import ask_prose
-from gmsa_training.asking.ask_prose import chunks, is_kept
-from gmsa_training.asking.passages import Passage, passages
 from gmsa_training.data.prose import ProseSource
 from gmsa_training.data.questions.opening import open_questions
 from gmsa_training.data.questions.source import Questions, Wanted
 from gmsa_training.training.train import Trainer
+from scripts import ask_prose
+from scripts.ask_prose import Passage, chunks, is_kept, passages
 
 PROSE = [
     f"In {1900 + i} the painter Anna Reed moved to the town of Bergen, where she sold {i + 3} wooden ships."

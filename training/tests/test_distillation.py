@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 import torch
 from export_models import tiny_model, tiny_tokenizer
@@ -12,8 +10,8 @@ from gmsa_training.model.gmsa_model import GmsaModel
 from gmsa_training.model.layers import KeptStates
 from gmsa_training.training.distillation import Teacher, unexplained_states
 
-CONFIG = DistillationConfig(teacher="unused", weight=0.5, temperature=2.0)
-STATES = replace(CONFIG, states_weight=0.5, context_weight=0.25, states_every=1)
+CONFIG = DistillationConfig(teacher="unused", weight=0.5)
+STATES = CONFIG.model_copy(update={"states_weight": 0.5, "states_every": 1})
 
 
 def samples(rates=(2, 8, 4)) -> list[Sample]:
@@ -38,9 +36,7 @@ def test_a_student_equal_to_its_teacher_has_no_divergence():
     losses, divergence = found.losses, found.divergence
     assert len(batch.uncompressed.batches) > 1 and len(divergence) == len(batch.labels)
     assert len(found.states) == sum(one.turn_tokens() for one in plain)
-    assert len(found.context) == sum(one.source_tokens() for one in plain)
-    for unexplained in (found.states, found.context):
-        torch.testing.assert_close(unexplained, torch.zeros_like(unexplained), atol=1e-5, rtol=0)
+    torch.testing.assert_close(found.states, torch.zeros_like(found.states), atol=1e-5, rtol=0)
     torch.testing.assert_close(divergence, torch.zeros_like(divergence), atol=1e-5, rtol=0)
     torch.testing.assert_close(losses, model(batch), atol=1e-4, rtol=1e-4)
 
@@ -49,7 +45,7 @@ def test_the_teachers_states_stand_at_the_students_labels():
     """Each label of a row with several turns gets what the teacher gives for this turn alone."""
     model, rows = full_model(), samples()
     batch = pack(rows, "qa", [1], taught=4096)
-    read = Teacher(model, STATES, "cpu", torch.float32).read(batch.uncompressed, [0, 1])
+    taught_labels, taught_states = Teacher(model, STATES, "cpu", torch.float32).read(batch.uncompressed, [0, 1])
     alone, alone_states = [], []
     for row in rows:
         for prompt, target in row.turns:
@@ -59,28 +55,10 @@ def test_the_teachers_states_stand_at_the_students_labels():
                 alone.append(model.decoder(model.embed_tokens(torch.tensor([tokens])), kept=kept)[0, -len(target) :])
                 alone_states.append(kept.states)
     places = batch.uncompressed
-    for one, expected in zip(read.turns, zip(*alone_states), strict=True):
+    for one, expected in zip(taught_states, zip(*alone_states), strict=True):
         torch.testing.assert_close(one, torch.cat(expected)[places.turn_tokens], atol=1e-4, rtol=1e-3)
-    torch.testing.assert_close(read.labels, torch.cat(alone)[places.labels], atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(taught_labels, torch.cat(alone)[places.labels], atol=1e-4, rtol=1e-3)
     assert batch.labels.tolist() == [token for row in rows for _, target in row.turns for token in target]
-
-
-def test_a_soft_token_is_compared_with_the_mean_of_the_states_of_its_own_tokens():
-    model, rows = full_model(), samples()
-    batch = pack(rows, "qa", [1], taught=4096)
-    read = Teacher(model, STATES, "cpu", torch.float32).read(batch.uncompressed, [0, 1])
-    expected = [[], []]
-    for row in rows:
-        tokens = [1, *[token for segment in row.segments for token in segment]]
-        kept = KeptStates([0, 1], torch.arange(1, len(tokens)))
-        with torch.no_grad():
-            model.decoder(model.embed_tokens(torch.tensor([tokens])), kept=kept)
-        for layer, states in enumerate(kept.states):
-            for own in states.split([len(segment) for segment in row.segments]):
-                expected[layer] += [group.mean(0) for group in own.split(row.rate)]
-    for found, wanted in zip(read.contexts, expected, strict=True):
-        torch.testing.assert_close(found, torch.stack(wanted)[batch.uncompressed.soft_tokens], atol=1e-4, rtol=1e-3)
-    assert len(expected[0]) == len(batch.context_tokens.places) == sum(row.soft_tokens() for row in rows)
 
 
 def test_gradients_reach_the_student_alone():
@@ -91,9 +69,9 @@ def test_gradients_reach_the_student_alone():
     student = GmsaModel(student_base, student_base.config, ModelConfig(encoder_layers=1, rates=[2, 4, 8]))
     student.set_trainable(["encoder", "lsa", "decoder"])
     found = teacher.loss(student, pack(samples(), "qa", [1], taught=4096))
-    expected = 0.5 * found.losses.mean() + 0.5 * 4 * found.divergence.mean() + 0.5 * found.states.mean() + 0.25 * found.context.mean()
+    expected = 0.5 * found.losses.mean() + 0.5 * found.divergence.mean() + 0.5 * found.states.mean()
     assert found.total.item() == pytest.approx(expected.item(), rel=1e-5)
-    assert found.divergence.min() > -1e-5 and found.divergence.mean() > 0 and found.states.mean() > 0 and found.context.mean() > 0
+    assert found.divergence.min() > -1e-5 and found.divergence.mean() > 0 and found.states.mean() > 0
     found.total.backward()
     assert all(p.grad is not None for p in student.parameters() if p.requires_grad)
     assert all(p.grad is None for p in [*teacher.model.parameters(), *teacher_model.parameters()])
@@ -111,7 +89,7 @@ def test_unexplained_states_are_in_units_of_the_teachers_variance_whatever_its_s
 
 def test_the_states_of_the_last_layer_are_always_compared():
     model = full_model()
-    teacher = Teacher(model, replace(STATES, states_every=5), "cpu", torch.float32)
+    teacher = Teacher(model, STATES.model_copy(update={"states_every": 5}), "cpu", torch.float32)
     assert teacher._layers(model) == [len(model.decoder.layers) - 1]
     assert Teacher(model, CONFIG, "cpu", torch.float32)._layers(model) == []
 
@@ -126,16 +104,16 @@ def test_rows_longer_than_the_teachers_window_are_learnt_without_it():
     mixed, none = pack(rows, "qa", [1], taught=100), pack(rows[:1], "qa", [1], taught=100)
     lengths = [Sample(row.segments, 1, row.turns).decoder_length(1) for row in rows]
     assert [length <= 100 for length in lengths] == [False, True, True]
-    for numbers, of in (("labels", mixed.label_sample), ("turn_tokens", mixed.turn_tokens.sample), ("soft_tokens", mixed.context_tokens.sample)):
+    for numbers, of in (("labels", mixed.label_sample), ("turn_tokens", mixed.turn_tokens.sample)):
         assert set(of[getattr(mixed.uncompressed, numbers)].tolist()) == {1, 2}
     assert none.uncompressed is None
     found = teacher.loss(student, mixed)
     torch.testing.assert_close(found.losses, student(mixed), atol=1e-4, rtol=1e-4)
     short, alone = teacher.loss(student, pack(rows[1:], "qa", [1], taught=100)), student(none)
     assert len(found.divergence) == len(found.losses) - len(alone)
-    for name in ("divergence", "states", "context"):
+    for name in ("divergence", "states"):
         torch.testing.assert_close(getattr(found, name), getattr(short, name), atol=1e-4, rtol=1e-3)
-    states = 0.5 * short.states.mean() + 0.25 * short.context.mean()
+    states = 0.5 * short.states.mean()
     labels = ((short.total - states) * len(short.losses) + alone.sum()) / len(found.losses)
     torch.testing.assert_close(found.total, labels + states, atol=1e-4, rtol=1e-4)
     found.total.backward()

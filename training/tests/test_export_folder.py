@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 
@@ -16,7 +15,7 @@ from transformers import AutoTokenizer
 from gmsa_training.config import ModelConfig
 from gmsa_training.evaluation.onnx_runtime import read_config
 from gmsa_training.export import ExportError, export_model, load_model, model_card
-from gmsa_training.export.__main__ import main
+from gmsa_training.export.command import main
 from gmsa_training.export.external_data import FILE_LIMIT_BYTES, DataFiles
 from gmsa_training.export.model_folder import folder_sizes, write_manifest
 from gmsa_training.export.reload import read_model_config
@@ -115,7 +114,7 @@ def test_config_json_holds_what_a_reader_needs(quantized):
         "format": 1,
         "base_model": "tiny-base",
         "licence": "Apache-2.0",
-        **{key: value for key, value in dataclasses.asdict(gmsa).items() if key in (
+        **{key: value for key, value in gmsa.model_dump().items() if key in (
             "encoder_layers", "lsa_layers", "rates", "default_rate", "segment_length", "window", "prefix_ids",
             "question_template", "restore_instruction", "refusal", "end_ids",
         )},

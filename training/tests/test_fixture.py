@@ -12,8 +12,8 @@ import torch
 from gmsa_training.evaluation.inference import Gmsa
 from gmsa_training.evaluation.onnx_runtime import OnnxRuntime
 from gmsa_training.evaluation.torch_runtime import TorchRuntime
-from gmsa_training.fixture.make_fixture import LEAST_MARGIN, FixtureError, choose_examples, train_fixture
-from gmsa_training.fixture.toy_language import draw_text, draw_word_salad
+from scripts.make_fixture import LEAST_MARGIN, FixtureError, choose_examples, train_fixture
+from scripts.toy_language import draw_text, draw_word_salad
 
 FIXTURE = Path(__file__).parents[2] / "models" / "fixture"
 

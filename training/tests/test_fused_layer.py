@@ -4,7 +4,7 @@ from test_model import base, ids
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer, apply_rotary_pos_emb
 
 from gmsa_training.config import ModelConfig
-from gmsa_training.model.fused_layer import FusedLayer, _Rotate, compile_layers, do_not_compile_layers
+from gmsa_training.model.fused_layer import FusedLayer, _Rotate
 from gmsa_training.model.gmsa_model import GmsaModel
 
 
@@ -33,36 +33,3 @@ def test_gradients_of_the_whole_decoder_are_those_of_the_base_model():
     expected = dict(other.model.layers.named_parameters())
     for name, parameter in model.decoder.layers.named_parameters():
         torch.testing.assert_close(parameter.grad, expected[name].grad, atol=1e-6, rtol=1e-4)
-
-
-@pytest.fixture
-def counted():
-    """Compiles layers with a backend that counts the graphs it is given."""
-    graphs = []
-
-    def backend(graph, inputs):
-        graphs.append(graph)
-        return aot_eager(graph, inputs)
-
-    aot_eager = torch._dynamo.lookup_backend("aot_eager")
-    torch._dynamo.reset()
-    compile_layers(backend)
-    yield graphs
-    do_not_compile_layers()
-
-
-def test_compiled_layers_give_the_same_gradients_and_are_compiled_once_for_all_layers_and_shapes(counted):
-    def gradients(rows: int, length: int) -> list[torch.Tensor]:
-        one = base()
-        model = GmsaModel(one, one.config, ModelConfig(encoder_layers=1))
-        tokens = torch.tensor([ids(row, length) for row in range(rows)])
-        model.logits(model.decoder(model.embed_tokens(tokens))).logsumexp(-1).mean().backward()
-        return [parameter.grad for parameter in model.decoder.parameters()]
-
-    shapes = [(2, 24), (3, 40), (5, 64), (2, 100)]
-    compiled = [gradients(*shape) for shape in shapes]
-    assert 2 <= len(counted) <= 4  # two functions; the first shape may be taken for the only one
-    do_not_compile_layers()
-    for shape, found in zip(shapes, compiled):
-        for one, expected in zip(found, gradients(*shape)):
-            torch.testing.assert_close(one, expected, atol=1e-6, rtol=1e-4)

@@ -14,7 +14,7 @@ from recording_runtime import RecordingRuntime, question
 from gmsa_training.evaluation.hard_compression import SentenceIndex, sentences, soft_token_count
 from gmsa_training.evaluation.inference import Gmsa, InferenceError
 from gmsa_training.evaluation.questions import evaluate_questions
-from gmsa_training.evaluation.reading import Reader
+from gmsa_training.evaluation.readings import Reader
 
 TEXT = (
     "The harbour was quiet in the morning. Fishing boats lay at the quay. The lighthouse was built in 1874 by Ada Ferrin. "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from export_models import tiny_model, tiny_tokenizer
 
-from gmsa_training.data.segment_cutter import SegmentCutter
 from gmsa_training.evaluation import torch_runtime
 from gmsa_training.evaluation.inference import Gmsa
 from gmsa_training.evaluation.torch_runtime import TorchRuntime
@@ -47,15 +46,3 @@ def test_32k_tokens_at_8x_are_read_with_masks_of_a_bounded_size(tokenizer, monke
     (generated,) = gmsa.generate([one])
     assert len(generated.token_ids) <= 3
     assert max(sizes) <= torch_runtime._PREFILL_POSITIONS * len(one) < len(one) ** 2 / 4
-
-
-def test_texts_are_cut_alike_in_several_processes_and_once(tokenizer, monkeypatch):
-    texts = [f"Text {i} has a sentence. " * 40 for i in range(6)]
-    backend = tokenizer.backend_tokenizer
-    alone = SegmentCutter(backend, 64, processes=1).cut(texts)
-    monkeypatch.setattr("gmsa_training.data.segment_cutter._WORTH_PROCESSES", 1)
-    several = SegmentCutter(backend, 64, processes=2)
-    assert several.cut([*texts, texts[0]]) == alone
-    monkeypatch.setattr("gmsa_training.data.segment_cutter._cut_with", None)
-    several.processes = 1
-    assert several.cut(texts[2:4]) == {text: alone[text] for text in texts[2:4]}

@@ -7,14 +7,13 @@ import re
 
 import pytest
 
-from gmsa_training.config import ClozeConfig, FactsConfig
 from gmsa_training.data.jsonl import DataError
 from gmsa_training.data.prose import ProseSource
 from gmsa_training.data.questions import fact_templates
 from gmsa_training.data.questions.cloze import ClozeSource, make_cloze
 from gmsa_training.data.questions.facts import FactSource
 from gmsa_training.data.questions.source import Context, Wanted
-from gmsa_training.evaluation import needles
+from gmsa_training.evaluation import needle as needles
 from gmsa_training.evaluation.metrics import holds_answer
 
 SENTENCES = [
@@ -78,7 +77,7 @@ def test_a_sentence_without_a_clear_span_is_not_asked(sentence):
 
 
 def test_cloze_contexts_hold_the_answers_of_their_share_and_have_their_length(prose):
-    source, draw, refused, total = ClozeSource(prose, ClozeConfig(questions=4)), random.Random(0), 0, 0
+    source, draw, refused, total = ClozeSource(prose, most=4), random.Random(0), 0, 0
     for _ in range(100):
         item = source.draw(draw, Wanted(0.3, {200: 0.5, 1000: 0.5}))
         assert 1 <= len(item.turns) <= 4 and sum(map(len, item.passages)) <= 1000 * 4.2
@@ -91,11 +90,11 @@ def test_cloze_contexts_hold_the_answers_of_their_share_and_have_their_length(pr
 
 def test_prose_without_any_span_is_named():
     with pytest.raises(DataError, match="No sentence"):
-        ClozeSource(ProseSource(["nothing here at all"] * 3), ClozeConfig()).draw(random.Random(0), Wanted(0.0, {100: 1.0}))
+        ClozeSource(ProseSource(["nothing here at all"] * 3)).draw(random.Random(0), Wanted(0.0, {100: 1.0}))
 
 
 def test_facts_stand_once_in_the_context_and_absent_ones_nowhere(prose):
-    source, draw = FactSource(prose, FactsConfig()), random.Random(0)
+    source, draw = FactSource(prose), random.Random(0)
     refused = 0
     for _ in range(60):
         item = source.draw(draw, Wanted(0.2, {300: 0.5, 3000: 0.5}))
@@ -108,7 +107,7 @@ def test_facts_stand_once_in_the_context_and_absent_ones_nowhere(prose):
 
 
 def test_facts_become_more_with_the_length_up_to_the_most_and_lie_at_any_depth(prose):
-    source, draw = FactSource(prose, FactsConfig(most=10, distractors=0.0)), random.Random(0)
+    source, draw = FactSource(prose, most=10, distractors=0.0), random.Random(0)
     counts, depths = {}, []
     for length in (150, 1500, 20000):
         items = [source.draw(draw, Wanted(0.0, {length: 1.0})) for _ in range(20)]
@@ -121,7 +120,7 @@ def test_facts_become_more_with_the_length_up_to_the_most_and_lie_at_any_depth(p
 
 def test_some_facts_have_another_subject_with_the_same_relation(prose):
     draw = random.Random(0)
-    with_others, without = (FactSource(prose, FactsConfig(distractors=share)) for share in (1.0, 0.0))
+    with_others, without = (FactSource(prose, distractors=share) for share in (1.0, 0.0))
 
     def stated(source) -> float:
         items = [source.draw(draw, Wanted(0.0, {1000: 1.0})) for _ in range(30)]

@@ -10,12 +10,10 @@ from recording_runtime import RecordingRuntime
 from tiny_checkpoint import write_checkpoint, write_data
 
 from gmsa_training.data.jsonl import DataError
-from gmsa_training.data.qa_data import read_questions
+from gmsa_training.evaluation.evaluate import main
 from gmsa_training.evaluation.inference import Gmsa
 from gmsa_training.evaluation.metrics import holds_answer
-from gmsa_training.evaluation.needle import main, needle_scores
-from gmsa_training.evaluation.needles import Haystack, make_needles
-from gmsa_training.evaluation.plots import plot_needles
+from gmsa_training.evaluation.needle import Haystack, make_needles, needle_scores
 
 WORDS = "The harbour was quiet. Boats lay at the quay. Gulls circled above the market. It rained on the third day. "
 DOCUMENTS = [f"Document {i} begins. {WORDS * 5}" for i in range(12)]
@@ -63,30 +61,21 @@ def test_prose_that_is_too_short_is_an_error(haystack):
 def test_accuracy_is_given_by_length_and_depth(haystack):
     needles = make_needles(haystack, [300, 600], [0.0, 1.0], 2)
     records = [{"id": one.question.id, "accuracy": float(one.depth == 1 and one.length == 300)} for one in needles]
-    scores = needle_scores(needles, records[:-1], [1200])
-    assert [(one["length"], one["n"], one["accuracy"]["value"]) for one in scores["lengths"]] == [(300, 4, 0.5), (600, 3, 0.0)]
-    assert scores["lengths"][0]["depths"] == [{"depth": 0.0, "n": 2, "accuracy": 0}, {"depth": 1.0, "n": 2, "accuracy": 1}]
-    assert scores["lengths"][1]["depths"][1]["n"] == 1 and scores["over_window"] == [1200]
+    scores = needle_scores(needles, records)
+    assert scores["accuracy/300"]["value"] == 0.5 and scores["accuracy/300"]["n"] == 4 and scores["accuracy/600"]["value"] == 0
+    assert scores["accuracy/300/0.00"] == 0 and scores["accuracy/300/1.00"] == 1
 
 
-def test_the_command_measures_plots_and_writes_the_questions(tmp_path, capsys):
+def test_the_command_measures_the_lengths_that_fit_the_window(tmp_path, capsys):
     packed, _ = write_checkpoint(tmp_path)
     data = write_data(tmp_path / "data")
-    out, plot, written = tmp_path / "needle.json", tmp_path / "needle.svg", tmp_path / "questions.jsonl"
-    arguments = ["--checkpoint", packed, "--prose", data / "prose.heldout.jsonl.gz", "--lengths", 512, 1024, 99_000]
-    arguments += ["--depths", 2, "--count", 1, "--json", out, "--plot", plot, "--write", written]
-    assert main([str(one) for one in arguments]) == 0
-    report = json.loads(out.read_text())
-    assert report["scores"]["over_window"] == [99_000] and report["scores"]["n"] == 4
-    assert report["scores"]["mean_read"] < report["scores"]["mean_tokens"] / 7
-    assert report["settings"]["kind"] == "needle" and report["settings"]["weights"] == "RUNS/run/packed"
-    printed = capsys.readouterr().out
-    assert "1024 tokens, n = 2" in printed and "99000 tokens: over the window" in printed
-    assert len(read_questions(written)) == 4 and json.loads(written.read_text().splitlines()[0])["length"] == 512
-    svg = plot.read_text()
-    assert "source tokens" in svg and len(svg) < 200_000
-    plot_needles(report, tmp_path / "again.svg")
-    assert (tmp_path / "again.svg").read_text() == svg
-    too_long = [str(one) for one in ["--checkpoint", packed, "--prose", data / "prose.heldout.jsonl.gz", "--lengths", 99_000]]
-    assert main(too_long) == 1
+    results = tmp_path / "results.jsonl"
+    common = ["--checkpoint", packed, "--data", data / "prose.heldout.jsonl.gz", "--task", "needle", "--rate", 8, "--results", results]
+    assert main([str(one) for one in [*common, "--lengths", 512, 1024, 99_000, "--depths", 2, "--count", 1]]) == 0
+    (line,) = map(json.loads, results.read_text().splitlines())
+    assert line["task"] == "needle" and line["n"] == 4 and "accuracy/99000" not in line["metrics"]
+    assert line["metrics"]["mean_read"] < line["metrics"]["mean_tokens"] / 7
+    assert {"accuracy/512", "accuracy/1024/1.00"} <= line["metrics"].keys()
+    assert "accuracy/1024" in capsys.readouterr().out
+    assert main([str(one) for one in [*common, "--lengths", 99_000]]) == 1
     assert "window of 1024" in capsys.readouterr().err

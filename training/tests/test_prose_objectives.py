@@ -9,20 +9,20 @@ from types import SimpleNamespace
 
 import pytest
 from export_models import tiny_tokenizer
-from tiny_run import tiny_config
 
-from gmsa_training.config import DataConfig, ModelConfig, config_from_dict
+from gmsa_training.config import DataConfig, ModelConfig, Stage
 from gmsa_training.data import batches
 from gmsa_training.data.batches import _fitting, draw_sample, step_batches
 from gmsa_training.data.jsonl import DataError
 from gmsa_training.data.packing import Sample
 from gmsa_training.data.prose import ProseSource
 from gmsa_training.data.questions.source import Wanted
-from gmsa_training.data.sample_maker import SampleMaker
+from gmsa_training.data.samples import SampleMaker
 from gmsa_training.data.training_data import TrainingData, made_questions
 from gmsa_training.training.validation import validation_batches
 
 TOKENIZER = tiny_tokenizer()
+STAGE = {"name": "s", "trainable": [], "rates": {2: 0.5, 4: 0.5}, "steps": 1, "lengths": {32: 1.0}, "decoder_tokens": 512}
 
 
 def document(number: int) -> str:
@@ -38,14 +38,14 @@ def encode(texts):
 
 @pytest.fixture(scope="module")
 def maker() -> SampleMaker:
-    prose, config = ProseSource([document(i) for i in range(20)]), DataConfig(unanswerable=0.1)
-    made = made_questions(prose, config)
+    prose, config = ProseSource([document(i) for i in range(20)]), DataConfig(unanswerable=0.1, context_tokens={100: 1.0})
+    made = made_questions(prose)
     data = TrainingData(prose, [], prose, encode, config, made, made)
     return SampleMaker(data, ModelConfig(rates=[2, 4], segment_length=64, window=1024))
 
 
 def stage_of(objective: str, **changes):
-    return tiny_config("unused", stage={"objectives": {objective: 1.0}, "context_tokens": {200: 1.0}} | changes).stages[0]
+    return Stage(**STAGE | {"objectives": {objective: 1.0}} | changes)
 
 
 def test_a_continuation_follows_its_context(maker):
@@ -80,7 +80,7 @@ def test_a_text_that_only_repeats_itself_cannot_be_recalled(maker):
 @pytest.mark.parametrize("objective", ["autoencoding", "continuation", "recall", "cloze", "facts"])
 def test_each_objective_has_lengths_and_rates_of_its_own(maker, objective):
     settings = {objective: {"lengths": {400: 1.0}, "rates": {8: 1.0}}}
-    own, plain = stage_of(objective, settings=settings), stage_of(objective, lengths={100: 1.0}, context_tokens={100: 1.0})
+    own, plain = stage_of(objective, settings=settings), stage_of(objective, lengths={100: 1.0})
     draw = random.Random(0)
     means = []
     for stage, rates in ((own, {8}), (plain, {2, 4})):
@@ -135,8 +135,8 @@ def test_objectives_without_prose_are_refused_in_words(maker):
 def test_validation_has_the_objectives_that_are_trained(maker):
     assert {name.split("/")[0] for name in validation_batches(maker)} == {"autoencoding"}
     objectives = {"facts": 0.3, "cloze": 0.3, "continuation": 0.2, "recall": 0.2}
-    config = config_from_dict({"name": "x", "stages": [{"name": "s", "trainable": [], "objectives": objectives, "rates": {4: 1}, "steps": 1, "context_tokens": {100: 1}}]})
-    found = validation_batches(maker, config.stages)
+    stages = [Stage(**STAGE | {"objectives": objectives})]
+    found = validation_batches(maker, stages)
     assert set(found) == {f"{name}/{rate}" for name in (*objectives, "autoencoding") for rate in (2, 4)}
-    again = validation_batches(maker, config.stages)
+    again = validation_batches(maker, stages)
     assert all(found[name][0].labels.equal(again[name][0].labels) for name in found)

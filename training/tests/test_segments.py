@@ -1,19 +1,17 @@
-"""The rules are in docs/segmentation.md; the browser's suite reads the same vectors."""
+"""The rules are in docs/formats/segmentation.md; the browser's suite reads the same vectors."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gmsa_training.data.segment_vectors import encode_code_points
 from gmsa_training.data.segments import boundary_hash, cut_segments, find_boundaries, normalise
+from scripts.shared_vectors import SEGMENTS, encode_code_points, segment_vectors
 
-VECTORS = Path(__file__).parents[2] / "src" / "segments" / "vectors.json"
-CASES = json.loads(VECTORS.read_text(encoding="utf-8"))["cases"]
+CASES = json.loads(SEGMENTS.read_text(encoding="utf-8"))["cases"]
 
 # Words, sentence ends, and white space of every kind, so that every rule meets its cases.
 PIECES = st.sampled_from(
@@ -48,6 +46,10 @@ def sentences(low: int, high: int) -> st.SearchStrategy[list[str]]:
     return st.lists(
         st.lists(word, min_size=1, max_size=8).map(lambda words: " ".join(words) + "."), min_size=low, max_size=high
     )
+
+
+def test_the_shared_vectors_are_those_that_their_script_writes():
+    assert segment_vectors() == CASES
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])

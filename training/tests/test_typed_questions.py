@@ -1,5 +1,4 @@
 import random
-from dataclasses import replace
 
 import pytest
 from export_models import tiny_tokenizer
@@ -38,7 +37,7 @@ def test_training_draws_typed_questions_and_validation_keeps_both_out_of_it(tmp_
     encode = lambda texts: [one.ids for one in tokenizer.encode_batch(texts, add_special_tokens=False)]  # noqa: E731
     config = tiny_config("unused").data
     for share, expected in ((0.0, 0), (1.0, 20)):
-        data = load_training_data(folder, replace(config, typed=share), encode)
+        data = load_training_data(folder, config.model_copy(update={"typed": share}), encode)
         draw = random.Random(0)
         drawn = [data.draw_questions(draw, Wanted()) for _ in range(20)]
         assert sum(all(question.startswith("what colour") for question, _ in item.turns) for item in drawn) == expected

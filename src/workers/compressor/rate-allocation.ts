@@ -109,8 +109,8 @@ export interface MeasuredSegment {
  * taken, then the second, and so on; so no segment is left whose lower rate would still fit. One that has as many soft
  * tokens at either rate stays at the higher.
  *
- * An exact knapsack: time and bytes in the order of segments × soft tokens left. Training decides alike
- * (training/gmsa_training/evaluation/budget.py); both test suites read rate-allocation-vectors.json.
+ * An exact knapsack: time and bytes in the order of segments × soft tokens left. Its reference
+ * is training/scripts/rate_allocation.py; both test suites read rate-allocation-vectors.json.
  * @param budget at least what all segments take at the higher rate, `coarse`
  * @returns of each segment its rate; the same for the same input
  */

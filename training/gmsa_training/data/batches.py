@@ -14,7 +14,7 @@ from gmsa_training.data.packed_batch import PackedBatch
 from gmsa_training.data.packing import Sample
 from gmsa_training.data.prose import ProseSource
 from gmsa_training.data.questions.source import CHARACTERS_PER_TOKEN
-from gmsa_training.data.sample_maker import SampleMaker
+from gmsa_training.data.samples import SampleMaker
 
 _POOL = 8  # batches drawn at once and sorted by length, so that rows of a batch need little padding
 _FILLED = 0.75  # of the decoder's window, by the planned length of a context: texts have more tokens than planned, or fewer

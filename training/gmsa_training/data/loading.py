@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from gmsa_training.config import Stage
 from gmsa_training.data.batches import Taught, step_batches
 from gmsa_training.data.packed_batch import FlatBatches
-from gmsa_training.data.sample_maker import SampleMaker
+from gmsa_training.data.samples import SampleMaker
 
 
 class StepDataset(IterableDataset):

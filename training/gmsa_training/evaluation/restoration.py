@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from gmsa_training.data.evaluation_data import Document
 from gmsa_training.data.jsonl import DataError
-from gmsa_training.data.qa_data import Document
 from gmsa_training.evaluation import metrics
-from gmsa_training.evaluation.chunks import fixed_order, in_pieces, work_through
 from gmsa_training.evaluation.inference import Gmsa
 from gmsa_training.evaluation.metrics import mean_with_interval
 from gmsa_training.evaluation.questions import reporter
-from gmsa_training.evaluation.record_file import RecordFile
-from gmsa_training.evaluation.time_limit import TimeLimit
 
 
-def windows(gmsa: Gmsa, documents: list[Document], tokens: int, limit: int | None) -> list[tuple[Document, list[int]]]:
+def windows(gmsa: Gmsa, documents: list[Document], tokens: int) -> list[tuple[Document, list[int]]]:
     """The first `tokens` tokens of each document that is long enough."""
-    found = []
-    for several in in_pieces(documents, 64):
-        for document, ids in zip(several, gmsa.encode([one.text for one in several])):
-            if len(ids) >= tokens:
-                found.append((document, ids[:tokens]))
-        if limit is not None and len(found) >= limit:
-            break
-    return found[:limit]
+    ids = gmsa.encode([one.text for one in documents])
+    return [(document, found[:tokens]) for document, found in zip(documents, ids) if len(found) >= tokens]
 
 
 def window_segments(gmsa: Gmsa, ids: list[int]) -> list[list[int]]:
@@ -46,46 +37,29 @@ def _restored(gmsa: Gmsa, segments: list[list[list[int]]], rate: int) -> Iterato
 
 
 def evaluate_restoration(
-    gmsa: Gmsa,
-    documents: list[Document],
-    tokens: int,
-    rate: int,
-    limit: int | None = None,
-    progress: bool = False,
-    *,
-    file: RecordFile | None = None,
-    time_limit: TimeLimit | None = None,
+    gmsa: Gmsa, documents: list[Document], tokens: int, rate: int, progress: bool = False
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Compresses and restores windows of `tokens` tokens. Gives scores and one record a window, in order.
-
-    file: keeps what is restored, and has that of an earlier call. time_limit: no further windows are begun when it is
-    up; they come in a random order that is always the same."""
-    chosen = windows(gmsa, documents, tokens, limit)
+    """Compresses and restores the first `tokens` tokens of each document that has as many. Gives scores and one record a
+    window."""
+    chosen = windows(gmsa, documents, tokens)
     if not chosen:
         raise DataError(f"No document has {tokens} tokens.")
     gmsa.check_rate(rate)
-    file = file or RecordFile(None, {})
-    left = [number for number in fixed_order(range(len(chosen))) if number not in file.records]
     longest = min(tokens, gmsa.config.segment_length)
     one = gmsa.restore_input(range(-(-longest // rate)), longest)
-    rows = gmsa.rows_of(len(one) + one.max_new_tokens)
+    size = max(1, gmsa.rows_of(len(one) + one.max_new_tokens) // -(-tokens // longest))
     restored = reporter("restored", progress)
-
-    def restore(numbers: Sequence[int]) -> list[dict[str, Any]]:
-        found = list(_restored(gmsa, [window_segments(gmsa, chosen[number][1]) for number in numbers], rate))
-        restored(len(file.records) + len(found), len(chosen))
-        return [{"token_ids": ids} for ids in found]
-
-    work_through(in_pieces(left, max(1, rows // -(-tokens // longest))), restore, file, time_limit or TimeLimit())
-    return _scored(gmsa, chosen, file.records, tokens)
+    expected = [window_segments(gmsa, ids) for _, ids in chosen]
+    predictions: list[list[int]] = []
+    for start in range(0, len(chosen), size):
+        predictions += _restored(gmsa, expected[start : start + size], rate)
+        restored(len(predictions), len(chosen))
+    return _scored(gmsa, chosen, predictions, [[token for ids in one for token in ids] for one in expected])
 
 
 def _scored(
-    gmsa: Gmsa, chosen: list[tuple[Document, list[int]]], records: dict[int, dict[str, Any]], tokens: int
+    gmsa: Gmsa, chosen: list[tuple[Document, list[int]]], predictions: list[list[int]], references: list[list[int]]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    numbers = sorted(records)
-    predictions = [records[number]["token_ids"] for number in numbers]
-    references = [[token for ids in window_segments(gmsa, chosen[number][1]) for token in ids] for number in numbers]
     texts = [(gmsa.decode(prediction), gmsa.decode(reference)) for prediction, reference in zip(predictions, references)]
     corpus, each = metrics.token_bleu(predictions, references)
     prefixes = [metrics.prefix_match(prediction, reference) for prediction, reference in zip(predictions, references)]
@@ -94,18 +68,9 @@ def _scored(
         "token_bleu_per_text": asdict(mean_with_interval(each)),
         "sacrebleu": metrics.text_bleu(*(list(side) for side in zip(*texts))),
         "prefix_em": asdict(mean_with_interval(prefixes)),
-        "n": len(numbers),
-        "of": len(chosen),
-        "tokens": tokens,
+        "n": len(chosen),
     }
     return scores, [
-        {
-            "source": chosen[number][0].source,
-            "text": reference,
-            "restored": prediction,
-            "token_ids": ids,
-            "token_bleu": bleu,
-            "prefix_em": prefix,
-        }
-        for number, (prediction, reference), ids, bleu, prefix in zip(numbers, texts, predictions, each, prefixes)
+        {"source": document.source, "text": reference, "restored": prediction, "token_ids": ids, "token_bleu": bleu, "prefix_em": prefix}
+        for (document, _), (prediction, reference), ids, bleu, prefix in zip(chosen, texts, predictions, each, prefixes)
     ]

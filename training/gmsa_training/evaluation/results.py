@@ -1,8 +1,8 @@
-"""Results that are kept: of each evaluation its settings, scores and command, without the records of single questions.
-One JSON file a row of `plan.py`, named as the row, or as its report was."""
+"""Kept results: `results/results.jsonl`, a line a measurement, without the records of single questions."""
 
 from __future__ import annotations
 
+import datetime
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -10,81 +10,49 @@ from typing import Any
 
 from gmsa_training.data.jsonl import DataError
 from gmsa_training.evaluation.metrics import ratio_with_interval
-from gmsa_training.evaluation.plan import rows_for
 
-_FLAGS = ("rate", "prompt", "limit", "fill", "count", "seed")
-_DEFAULTS = {"prompt": "plain", "seed": 0}
+RESULTS = Path(__file__).parents[2] / "results" / "results.jsonl"
 
 
-def command_of(settings: dict[str, Any]) -> str:
-    """The command that rebuilds a result, where DATA is the folder of the data files and RUNS that of trained models."""
-    kind = settings.get("kind", "evaluate")
-    needle, mixed = kind == "needle", kind == "mixed_rates"
-    source = {"base": "--base", "model": "--model", "checkpoint": "--checkpoint"}[settings["source"]]
-    parts = [f"python -m gmsa_training {kind} {source} {settings['weights']}"]
-    parts.append(f"--{'data' if kind == 'evaluate' else 'prose'} DATA/{settings['data']}")
-    if settings["task"] == "restore":
-        parts.append(f"--restore --tokens {settings['tokens']}")
-    elif mixed:
-        parts.append(f"--rates {' '.join(map(str, settings['rates']))} --segments {settings['segments']}")
-    else:
-        parts.append(f"--mode {settings['task']}")
-    for name in _FLAGS:
-        if settings.get(name) is not None and settings[name] != _DEFAULTS.get(name):
-            parts.append(f"--{name} {settings[name]}")
-    if needle:
-        parts.append(f"--lengths {' '.join(map(str, settings['lengths']))} --depths {settings['depths']}")
-    if settings.get("unanswerable"):
-        parts.append("--unanswerable")
-    if settings["device"] != "cpu":
-        parts.append(f"--device {settings['device']}")
-    return " ".join([*parts, f"--dtype {settings['dtype']}"])
-
-
-def _read(path: Path, *keys: str) -> dict[str, Any]:
+def read_report(path: Path) -> dict[str, Any]:
+    """A report that `evaluate --json` wrote. Raises DataError for a file that is none."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if all(key in content for key in keys):
-            return content
+        report = json.loads(path.read_text(encoding="utf-8"))
+        if all(key in report for key in ("settings", "scores", "records")):
+            return report
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {error}.") from error
-    raise DataError(f"{path} is no report of an evaluation: it lacks one of {', '.join(keys)}.")
+    raise DataError(f"{path} is not a report of an evaluation: it needs settings, scores and records.")
 
 
-def ratios(report: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any]:
-    """Scores over those of the reference, on the questions that both have answered."""
-    other = {(one["id"], one["question"]): one for one in reference["records"]}
-    shared = [(one, other[key]) for one in report["records"] if (key := (one["id"], one["question"])) in other]
-    found: dict[str, Any] = {"model": reference["settings"]["model"], "n": len(shared)}
-    for name in ("em", "f1"):
-        mean = ratio_with_interval([one[name] for one, _ in shared], [one[name] for _, one in shared])
-        found[name] = asdict(mean) if mean else None
-    return found
+def f1_ratio(report: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any] | None:
+    """The mean F1 over the reference's on the questions that both have, with a paired interval; None where it is undefined."""
+    other = {(one["id"], one["question"]): one["f1"] for one in reference["records"]}
+    pairs = [(one["f1"], other[key]) for one in report["records"] if (key := (one["id"], one["question"])) in other]
+    mean = ratio_with_interval([own for own, _ in pairs], [its for _, its in pairs]) if pairs else None
+    return asdict(mean) | {"n": len(pairs), "reference": reference["settings"]["model"]} if mean else None
 
 
-def collect(reports: Path, results: Path) -> list[Path]:
-    """Writes a result for each report in a folder. Raises DataError for a file that is none."""
-    paths = sorted(reports.glob("*.json"))
-    references = {row.name: row.reference for row in rows_for(path.stem for path in paths)}
-    written = []
-    for path in paths:
-        report = _read(path, "settings", "scores", "records")
-        result = {
-            "command": command_of(report["settings"]),
-            "settings": report["settings"],
-            "scores": report["scores"],
-            "seconds": report["seconds"],
-        }
-        # A further measurement of a row, as by other graphs, is named ROW--WHAT.
-        reference = references.get(path.stem) or references.get(path.stem.rpartition("--")[0])
-        if reference and (reports / f"{reference}.json").is_file():
-            result["ratio"] = ratios(report, _read(reports / f"{reference}.json", "settings", "scores", "records"))
-        results.mkdir(parents=True, exist_ok=True)
-        written.append(results / path.name)
-        written[-1].write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    return written
+def result_line(report: dict[str, Any], command: str, reference: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The line of results.jsonl that a report makes. reference: the report of the upper bound on the same questions."""
+    metrics = {name: value for name, value in report["scores"].items() if name not in ("n", "of")}
+    if reference and (ratio := f1_ratio(report, reference)):
+        metrics["f1_ratio"] = ratio
+    counts = {name: report["scores"][name] for name in ("n", "of")}
+    today = datetime.date.today().isoformat()
+    return {"date": today} | report["settings"] | counts | {"metrics": metrics, "command": command}
 
 
-def read_results(folder: Path) -> dict[str, dict[str, Any]]:
-    """Results by name."""
-    return {path.stem: _read(path, "command", "settings", "scores") for path in sorted(folder.glob("*.json"))}
+def append_result(path: Path, line: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def read_results(path: Path = RESULTS) -> list[dict[str, Any]]:
+    """All lines; of measurements that differ in nothing but their date, the last."""
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for text in path.read_text(encoding="utf-8").splitlines():
+        line = json.loads(text)
+        found[tuple(line.get(key) for key in ("model", "runtime", "dtype", "task", "data", "mode", "prompt", "rate", "tokens"))] = line
+    return list(found.values())

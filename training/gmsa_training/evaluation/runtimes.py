@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of --checkpoint and --base")
     parser.add_argument("--batch-size", type=int, help="rows a batch (default 16, on cuda 1024)")
+    parser.add_argument("--name", help="of the model in the results (default: of its folder)")
 
 
 def check_model_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
@@ -47,55 +47,27 @@ def check_model_options(parser: argparse.ArgumentParser, options: argparse.Names
     options.batch_size = options.batch_size or BATCH_SIZES[options.device]
 
 
+def weights_hash(source: str | Path) -> str | None:
+    """Identifies the weights of a model folder or packed weights: the start of a SHA-256 over its weight files and
+    graphs, whatever the folder is called. None for a base model that is known by its name."""
+    files = [file for file in Path(source).rglob("*") if file.suffix in (".safetensors", ".onnx", ".gguf") or ".onnx_data" in file.name]
+    if not files:
+        return None
+    digests = (hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files, key=lambda file: file.name))
+    return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
+
+
 def model_settings(options: argparse.Namespace) -> dict[str, Any]:
-    """What a report says of the model: nothing of the machine. model: of a run's folder of packed weights the run."""
-    if options.base:
-        source, name = "base", options.base if not Path(options.base).exists() else Path(options.base).resolve().name
-        weights = name
-    else:
-        source = "model" if options.model else "checkpoint"
-        path = (options.model or options.checkpoint).resolve()
-        packed = path.name == "packed"
-        name = path.parent.name if packed else path.name
-        weights = f"RUNS/{name}/packed" if packed else f"../models/{name}"
+    """What a report says of the model: nothing of the machine. model: packed weights go by the name of their run."""
+    path = Path(options.model or options.checkpoint or options.base)
+    folder = path.resolve().parent if path.name == "packed" else path.resolve()
     return {
-        "model": name,
-        "source": source,
-        "weights": weights,
+        "model": options.name or (folder.name if path.exists() else options.base),
+        "model_sha256": weights_hash(path),
         "runtime": "onnx" if options.model else "torch",
         "dtype": options.dtype,
         "device": options.device,
-        "batch_size": options.batch_size,
     }
-
-
-@functools.lru_cache(maxsize=None)
-def _digest(path: Path, size: int, changed: int) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def fingerprint(*paths: str | Path | None) -> str:
-    """Changes when the content of a file at a path, or of one in a folder at a path, does; not when they are moved or
-    copied."""
-    found = []
-    for path in map(Path, filter(None, paths)):
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file():
-                status = file.stat()
-                name = file.relative_to(path) if path.is_dir() else file.name
-                found.append(f"{name} {_digest(file.resolve(), status.st_size, status.st_mtime_ns)}")
-    return hashlib.sha256("\n".join(found).encode()).hexdigest()[:16]
-
-
-def what_matters(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings that say what is measured: how many rows make a batch does not."""
-    return {name: value for name, value in settings.items() if name != "batch_size"}
-
-
-def identity_of(settings: dict[str, Any], *paths: str | Path | None) -> dict[str, Any]:
-    """What runs must have in common for one to go on with the records of another. paths: the files that they read."""
-    return what_matters(settings) | {"files": fingerprint(*paths)}
 
 
 def _base_model(source: str, device: str, dtype) -> Runtime:

@@ -1,4 +1,4 @@
-"""Turns a graph without weights into one of a dtype, over weights that all dtypes share (docs/model-format.md)."""
+"""Turns a graph without weights into one of a dtype, over weights that all dtypes share (docs/formats/model-folder.md)."""
 
 from __future__ import annotations
 

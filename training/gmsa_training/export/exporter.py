@@ -1,4 +1,4 @@
-"""Exports a GMSA model to a model folder (docs/model-format.md)."""
+"""Exports a GMSA model to a model folder (docs/formats/model-folder.md)."""
 
 from __future__ import annotations
 

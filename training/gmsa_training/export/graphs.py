@@ -1,5 +1,5 @@
 """The four graphs without weights: what onnxruntime-genai's builder gives, with inputs and outputs as
-docs/model-format.md names them."""
+docs/formats/model-folder.md names them."""
 
 from __future__ import annotations
 

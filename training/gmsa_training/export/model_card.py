@@ -10,6 +10,30 @@ from gmsa_training.export.builder import ExportError
 from gmsa_training.model.gmsa_model import GmsaModel
 
 _KEYS = ("training", "data", "results", "limits")
+_HEAD = """---
+license: {licence}
+base_model: {base}
+library_name: gmsa-web
+tags: [context-compression, soft-prompt, onnx, webgpu]
+---
+# {name}
+
+Compresses a long text into a short sequence of soft tokens and answers questions from them, in the browser.
+The method is GMSA (group merging and layer semantic alignment, arXiv 2505.12215).
+
+{parameters}
+
+```ts
+import {{ Gmsa }} from 'gmsa-web';
+const gmsa = await Gmsa.load('/models/{name}/');
+const context = await gmsa.compress(text, {{ rate: {rate} }});
+for await (const piece of gmsa.ask(context, 'Who built it?')) output.append(piece);
+```
+
+docs/formats/model-folder.md in gmsa-web describes the files and graphs.
+
+## Results
+"""
 
 
 def _table(columns: list[str], rows: list[list[Any]]) -> list[str]:
@@ -51,30 +75,7 @@ def model_card(model: GmsaModel, name: str, base_name: str, licence: str, conten
         "Licence": licence,
     }
     lines = [
-        "---",
-        f"license: {licence.lower()}",
-        f"base_model: {base_name}",
-        "library_name: gmsa-web",
-        "tags: [context-compression, soft-prompt, onnx, webgpu]",
-        "---",
-        f"# {name}",
-        "",
-        "Compresses a long text into a short sequence of soft tokens and answers questions from them, in the browser.",
-        "The method is GMSA (group merging and layer semantic alignment, arXiv 2505.12215).",
-        "",
-        *_table(["", ""], [list(item) for item in parameters.items()]),
-        "",
-        "```ts",
-        "import { Gmsa } from 'gmsa-web';",
-        f"const gmsa = await Gmsa.load('/models/{name}/');",
-        f"const context = await gmsa.compress(text, {{ rate: {gmsa.default_rate} }});",
-        "for await (const piece of gmsa.ask(context, 'Who built it?')) output.append(piece);",
-        "```",
-        "",
-        "The files and graphs are described in docs/model-format.md of gmsa-web.",
-        "",
-        "## Results",
-        "",
+        _HEAD.format(name=name, base=base_name, licence=licence.lower(), rate=gmsa.default_rate, parameters="\n".join(_table(["", ""], [list(item) for item in parameters.items()])))
     ]
     for result in content.get("results", []):
         lines += [f"### {result['title']}", "", *_table(result["columns"], result["rows"]), ""]

@@ -86,7 +86,7 @@ def read_model_config(folder: str | Path) -> ModelConfig:
     gmsa = json.loads((folder / "config.json").read_text(encoding="utf-8"))["gmsa"]
     dtypes = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["dtypes"]
     quantized = "q4f16" in dtypes
-    fields = {field: gmsa[field] for field in ModelConfig.__dataclass_fields__ if field in gmsa}
+    fields = {field: gmsa[field] for field in ModelConfig.model_fields if field in gmsa}
     fields.setdefault("refusal", "")
     return ModelConfig(**fields, quantization=QuantizationConfig(linear=quantized, embedding=quantized))
 

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from gmsa_training.config import ModelConfig, _build, config_to_dict
+from gmsa_training.config import ModelConfig
 from gmsa_training.model.gmsa_model import GmsaModel
 from gmsa_training.model.layers import GridEmbedding, GridLinear
 from gmsa_training.model.quantization import BLOCK_SIZE, quantize_int4, quantize_int8
@@ -115,7 +115,7 @@ def save_packed(model: GmsaModel, folder: str | Path, base: str) -> None:
     for number, shard in enumerate(shards):
         save_file(shard, folder / f"weights-{number}.safetensors")
     (folder / "config.json").write_text(
-        json.dumps({"base": base, "model": config_to_dict(model.config)}, indent=2) + "\n", encoding="utf-8"
+        json.dumps({"base": base, "model": model.config.model_dump()}, indent=2) + "\n", encoding="utf-8"
     )
 
 
@@ -136,7 +136,7 @@ def load_packed(folder: str | Path) -> tuple[GmsaModel, object, str]:
     from gmsa_training.model.base_model import load_base
 
     description = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
-    config: ModelConfig = _build(ModelConfig, description["model"], "model")
+    config = ModelConfig.model_validate(description["model"])
     base, tokenizer = load_base(description["base"])
     model = GmsaModel(base, base.config, config)
     apply_packed_state(model, load_packed_state(folder))

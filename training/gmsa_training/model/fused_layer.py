@@ -1,5 +1,5 @@
-"""Llama layers as few kernels: two functions of tensors alone, what comes before attention and what comes after it,
-that all layers share, so that compiling them once serves every layer of encoder, LSA, decoder and teacher.
+"""Llama layers with fewer and cheaper kernels: one product for queries, keys and values, a rotation with a backward pass
+of its own, and PyTorch's fused norm.
 
 B batch, L positions, H hidden size, D head size."""
 
@@ -59,26 +59,6 @@ def after_attention(
     return x + F.linear(F.silu(F.linear(normed, *gate)) * F.linear(normed, *up), *down)
 
 
-class _Functions:
-    """The two functions as all layers call them."""
-
-    attention_inputs = staticmethod(attention_inputs)
-    after_attention = staticmethod(after_attention)
-
-
-def compile_layers(backend: str = "inductor") -> None:
-    """Compiles the functions of all layers of this process, once for every shape. Compiling takes place at their first
-    use, some tens of seconds."""
-    _Functions.attention_inputs = staticmethod(torch.compile(attention_inputs, dynamic=True, backend=backend))
-    _Functions.after_attention = staticmethod(torch.compile(after_attention, dynamic=True, backend=backend))
-
-
-def do_not_compile_layers() -> None:
-    """Undoes `compile_layers`."""
-    _Functions.attention_inputs = staticmethod(attention_inputs)
-    _Functions.after_attention = staticmethod(after_attention)
-
-
 def _linear(module: Any) -> Linear:
     return module.effective_weight(), module.bias
 
@@ -104,7 +84,7 @@ class FusedLayer(LlamaDecoderLayer):
         weight = torch.cat([part.effective_weight() for part in parts])
         bias = None if attention.q_proj.bias is None else torch.cat([part.bias for part in parts])
         value_heads = attention.v_proj.out_features // attention.head_dim
-        turned, value = _Functions.attention_inputs(
+        turned, value = attention_inputs(
             hidden_states, norm.weight, norm.eps, (weight, bias), *position_embeddings, value_heads
         )
         query, key = turned.split([turned.shape[1] - value_heads, value_heads], dim=1)
@@ -113,6 +93,6 @@ class FusedLayer(LlamaDecoderLayer):
         found, _ = turn_attention(attention, query, key, value, attention_mask, scaling=attention.scaling)
         norm, mlp = self.post_attention_layernorm, self.mlp
         projections = (_linear(part) for part in (mlp.gate_proj, mlp.up_proj, mlp.down_proj))
-        return _Functions.after_attention(
+        return after_attention(
             hidden_states, found.flatten(2), _linear(attention.o_proj), norm.weight, norm.eps, *projections
         )

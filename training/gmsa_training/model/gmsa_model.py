@@ -55,12 +55,10 @@ class GmsaModel(nn.Module):
         rms = self.embed_tokens.weight.pow(2).mean().sqrt().item()
         if config.soft_token_scale == "final_norm":
             rms = None
-        elif config.soft_token_scale != "embeddings":
-            raise ValueError(f"soft_token_scale must be 'embeddings' or 'final_norm', not {config.soft_token_scale!r}.")
         self.encoder = self._stack(inner, copy.deepcopy(inner.layers[: config.encoder_layers]))
         if config.method == "tcp":
             scale = rms or inner.norm.weight.detach().pow(2).mean().sqrt().item()
-            self.tcp = TcpHead(config.slots(), base_config.hidden_size, scale)
+            self.tcp = TcpHead(config.compression_tokens(), base_config.hidden_size, scale)
             nn.init.ones_(self.encoder.norm.weight)
         else:
             self.lsa = self._stack(inner, copy.deepcopy(inner.layers[: config.lsa_layers]))

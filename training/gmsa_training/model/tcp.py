@@ -35,7 +35,7 @@ class TcpHead(nn.Module):
         if soft_length > self.slots.num_embeddings:
             raise ValueError(
                 f"A segment of {tokens} tokens needs {soft_length} compression tokens; the model has "
-                f"{self.slots.num_embeddings}. Use a higher rate, or set model.tcp_slots."
+                f"{self.slots.num_embeddings}. Use a higher rate."
             )
         lengths = (groups < segments * soft_length).sum(1, keepdim=True)
         places = lengths + torch.arange(soft_length, device=groups.device)

@@ -38,15 +38,14 @@ def distilled_losses(
     labels: Tensor,
     teacher_states: Tensor,
     teacher_weight: Tensor,
-    temperature: float,
     chunk: int = CHUNK // 2,
 ) -> tuple[Tensor, Tensor]:
-    """Negative log-likelihood of each label, and KL(teacher || student) there at a temperature, each f32 [Q]."""
+    """Negative log-likelihood of each label, and KL(teacher || student) there, each f32 [Q]."""
 
     def one(hidden: Tensor, wanted: Tensor, taught: Tensor) -> Tensor:
         logits = F.linear(hidden, weight).float()
-        expected = (F.linear(taught, teacher_weight).float() / temperature).log_softmax(-1)
-        found = (logits / temperature).log_softmax(-1)
+        expected = F.linear(taught, teacher_weight).float().log_softmax(-1)
+        found = logits.log_softmax(-1)
         divergence = F.kl_div(found, expected, reduction="none", log_target=True).sum(-1)
         return torch.stack([F.cross_entropy(logits, wanted, reduction="none"), divergence], dim=-1)
 

@@ -1,4 +1,4 @@
-"""A teacher that reads the whole context, for the distribution of answers (`DistillationConfig`)."""
+"""A teacher that reads the whole context (`DistillationConfig`)."""
 
 from __future__ import annotations
 
@@ -16,32 +16,19 @@ from gmsa_training.model.checkpoint import load_packed
 from gmsa_training.model.fixed_weights import with_fixed_weights
 from gmsa_training.model.gmsa_model import GmsaModel
 from gmsa_training.model.layers import KeptStates
-from gmsa_training.model.merging import merge_groups
 from gmsa_training.model.token_losses import distilled_losses, token_losses
-
-
-@dataclass
-class TeacherStates:
-    """labels [P, H]: the hidden states that predict the labels. After each layer: turns [K, H] at the tokens of the
-    turns, contexts [N, H] the means over the context tokens that each soft token stands for. Numbers as of
-    `Uncompressed`."""
-
-    labels: Tensor
-    turns: list[Tensor]
-    contexts: list[Tensor]
 
 
 @dataclass
 class DistilledLoss:
     """What is minimised, and its parts: the negative log-likelihood of every label, f32 [Q]; of the rows that the teacher
-    can read KL(teacher || student) at every label, f32 [P], and where states are compared what is unexplained of them
-    at the turn tokens, f32 [K], and at the soft tokens, f32 [N]."""
+    can read KL(teacher || student) at every label, f32 [P], and, where states are compared, the unexplained part of them
+    at the turn tokens, f32 [K]."""
 
     total: Tensor
     losses: Tensor
     divergence: Tensor
     states: Tensor | None = None
-    context: Tensor | None = None
 
 
 class Teacher:
@@ -57,7 +44,7 @@ class Teacher:
     def load(cls, config: DistillationConfig, student: GmsaModel, device: torch.device | str, dtype: torch.dtype) -> Teacher:
         """Raises ConfigError if teacher and student do not read and write the same text."""
         if not (Path(config.teacher) / "config.json").is_file():
-            raise ConfigError(f"There is no teacher in {config.teacher}; train configs/full-prompt.yaml first, or give --teacher.")
+            raise ConfigError(f"There is no teacher in {config.teacher}; train configs/full-prompt.yaml first, or set distillation.teacher.")
         model, _, _ = load_packed(config.teacher)
         for name in ("prefix_ids", "end_ids", "question_template", "refusal"):
             wanted, found = getattr(student.config, name), getattr(model.config, name)
@@ -65,8 +52,8 @@ class Teacher:
                 raise ConfigError(f"The teacher {config.teacher} has {name} {found!r}, the student {wanted!r}.")
         if model.embed_tokens.num_embeddings != student.embed_tokens.num_embeddings:
             raise ConfigError(f"The teacher {config.teacher} has another vocabulary.")
-        if (config.states_weight or config.context_weight) and len(model.decoder.layers) != len(student.decoder.layers):
-            raise ConfigError(f"The teacher {config.teacher} has another number of layers; set states_weight and context_weight to 0.")
+        if config.states_weight and len(model.decoder.layers) != len(student.decoder.layers):
+            raise ConfigError(f"The teacher {config.teacher} has another number of layers; set states_weight to 0.")
         return cls(model, config, device, dtype)
 
     def reads(self) -> Taught:
@@ -74,38 +61,27 @@ class Teacher:
 
     def _layers(self, student: GmsaModel) -> list[int]:
         """The layers whose states are compared: the last one, and every so-manieth before it."""
-        if not (self.config.states_weight or self.config.context_weight):
+        if not self.config.states_weight:
             return []
         return list(range(len(student.decoder.layers) - 1, -1, -self.config.states_every))[::-1]
 
-    def _compared(self, turns: Tensor, context: Tensor) -> Tensor:
-        """The places whose states are compared, of those of the turns and of the context."""
-        return torch.cat([turns, context]) if self.config.context_weight else turns
-
     @torch.no_grad()
-    def read(self, rows: Uncompressed, layers: Collection[int] = ()) -> TeacherStates:
-        """Reads the rows with the context's own tokens; layers: those whose states are wanted."""
-        kept = [KeptStates(layers, self._compared(part.turn_tokens.places, part.context_tokens.places)) for part in rows.batches]
+    def read(self, rows: Uncompressed, layers: Collection[int] = ()) -> tuple[Tensor, list[Tensor]]:
+        """Reads the rows with the context's own tokens. Gives the hidden states that predict the labels, [P, H], and after
+        each of the layers those at the tokens of the turns, [K, H]; numbers as of `Uncompressed`."""
+        kept = [KeptStates(layers, part.turn_tokens.places) for part in rows.batches]
         labels = torch.cat([self.model.label_states(part, one) for part, one in zip(rows.batches, kept)])
-        counts = [len(part.turn_tokens.places) for part in rows.batches]
-        turns, contexts = [], []
-        for parts in zip(*(one.states for one in kept)):
-            turns.append(torch.cat([states[:count] for states, count in zip(parts, counts)]))
-            if self.config.context_weight:
-                context = torch.cat([states[count:] for states, count in zip(parts, counts)])
-                contexts.append(merge_groups(context, rows.groups, len(rows.soft_tokens)))
-        return TeacherStates(labels, turns, contexts)
+        return labels, [torch.cat(parts) for parts in zip(*(one.states for one in kept))]
 
     def loss(self, student: GmsaModel, batch: PackedBatch) -> DistilledLoss:
         """The loss of a label that the teacher cannot read is its cross-entropy."""
         config, rows, weight = self.config, batch.uncompressed, student.embed_tokens.effective_weight()
         assert rows is not None  # a batch without is learnt as if there were no teacher
-        places = batch.turn_tokens.places[rows.turn_tokens], batch.context_tokens.places[rows.soft_tokens]
-        kept = KeptStates(self._layers(student), self._compared(*places))
+        kept = KeptStates(self._layers(student), batch.turn_tokens.places[rows.turn_tokens])
         states = student.label_states(batch, kept)
-        read = self.read(rows, kept.layers)
+        taught_labels, taught_states = self.read(rows, kept.layers)
         known, divergence = distilled_losses(
-            states[rows.labels], weight, batch.labels[rows.labels], read.labels, self.model.embed_tokens.weight, config.temperature
+            states[rows.labels], weight, batch.labels[rows.labels], taught_labels, self.model.embed_tokens.weight
         )
         losses = known.new_empty(len(batch.labels)).index_copy(0, rows.labels, known)
         if len(known) < len(losses):
@@ -113,15 +89,11 @@ class Teacher:
             readable = torch.zeros(len(losses), dtype=torch.int32, device=losses.device).index_fill_(0, rows.labels, 1)
             alone = readable.argsort(stable=True)[: len(losses) - len(known)]
             losses = losses.index_copy(0, alone, token_losses(states[alone], weight, batch.labels[alone]))
-        total = losses.sum() - config.weight * known.sum() + config.weight * config.temperature**2 * divergence.sum()
+        total = losses.sum() - config.weight * known.sum() + config.weight * divergence.sum()
         found = DistilledLoss(total / len(losses), losses, divergence)
-        count = len(rows.turn_tokens)
         if config.states_weight:
-            found.states = unexplained_states([one[:count] for one in kept.states], read.turns)
+            found.states = unexplained_states(kept.states, taught_states)
             found.total = found.total + config.states_weight * found.states.mean()
-        if config.context_weight:
-            found.context = unexplained_states([one[count:] for one in kept.states], read.contexts)
-            found.total = found.total + config.context_weight * found.context.mean()
         return found
 
 

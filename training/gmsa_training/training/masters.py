@@ -47,12 +47,19 @@ class Masters:
         self._parameters: list[list[nn.Parameter]] = []
         for (kind, _), parameters in groups.items():
             stacked = nn.Parameter(torch.stack([parameter.detach() for parameter in parameters]))
-            stacked.grad = torch.zeros_like(stacked)
             self.trained.append(stacked)
             self._kinds.append(kind)
             self._parameters.append(parameters)
+        self.as_module = nn.ParameterList(self.trained)  # for torch.optim.swa_utils
+        # All gradients are views of one tensor, which processes reduce in one piece.
+        self.gradients = torch.zeros(sum(master.numel() for master in self.trained), device=self._device())
+        for master, part in zip(self.trained, self.gradients.split([master.numel() for master in self.trained])):
+            master.grad = part.view_as(master)
         self._gradients = [view for master in self.trained for view in master.grad.unbind()]
         self._frozen_state: tuple[torch.dtype, bool, bool] | None = None
+
+    def _device(self) -> torch.device | None:
+        return self.trained[0].device if self.trained else None
 
     def decayed(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
         """The masters of matrices, which weight decay is for, and all others."""

@@ -11,7 +11,7 @@ from gmsa_training.data.packed_batch import PackedBatch
 from gmsa_training.data.packing import Sample
 from gmsa_training.data.questions.source import Questions, Wanted, unanswered
 from gmsa_training.data.questions.typed import as_typed
-from gmsa_training.data.sample_maker import SampleMaker
+from gmsa_training.data.samples import SampleMaker
 
 _SAMPLES = 64
 _ROWS = 64  # of a batch

@@ -7,7 +7,6 @@ import random
 import re
 from dataclasses import dataclass
 
-from gmsa_training.config import ClozeConfig
 from gmsa_training.data.jsonl import DataError
 from gmsa_training.data.prose import ProseSource
 from gmsa_training.data.questions.answer_kinds import MONTHS
@@ -188,8 +187,9 @@ def sentences_of(text: str) -> list[str]:
 class ClozeSource(QuestionSource):
     """Questions on passages of prose."""
 
-    def __init__(self, prose: ProseSource, config: ClozeConfig) -> None:
-        self.prose, self.config, self.validation = prose, config, []
+    def __init__(self, prose: ProseSource, most: int = 6) -> None:
+        """most: questions of one context."""
+        self.prose, self.most, self.validation = prose, most, []
 
     def draw(self, draw: random.Random, wanted: Wanted) -> Questions:
         for _ in range(_CONTEXT_TRIES):
@@ -198,7 +198,7 @@ class ClozeSource(QuestionSource):
             draw.shuffle(sentences)
             found: dict[str, tuple[str, str]] = {}
             for sentence in sentences:
-                if len(found) == self.config.questions:
+                if len(found) == self.most:
                     break
                 if (asked := make_cloze(sentence, draw)) is not None:
                     found.setdefault(asked[1], asked)

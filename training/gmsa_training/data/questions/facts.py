@@ -7,7 +7,6 @@ import random
 import re
 from dataclasses import dataclass
 
-from gmsa_training.config import FactsConfig
 from gmsa_training.data.prose import ProseSource
 from gmsa_training.data.questions.fact_templates import SUBJECTS, TEMPLATES, VALUES, Template
 from gmsa_training.data.questions.source import CHARACTERS_PER_TOKEN, Questions, QuestionSource, Wanted
@@ -35,8 +34,9 @@ class Fact:
 class FactSource(QuestionSource):
     """Facts in prose."""
 
-    def __init__(self, prose: ProseSource, config: FactsConfig) -> None:
-        self.prose, self.config, self.validation = prose, config, []
+    def __init__(self, prose: ProseSource, most: int = 16, distractors: float = 0.3) -> None:
+        """most: facts of one context. distractors: chance that the same is told of another subject as well."""
+        self.prose, self.most, self.distractors, self.validation = prose, most, distractors, []
         draw, words = random.Random(0), set()
         for _ in range(500):
             words.update(_WORD.findall(prose.draw(draw, 400)))
@@ -62,7 +62,7 @@ class FactSource(QuestionSource):
         characters = wanted.characters(draw)
         text = "\n\n".join(self.prose.passages(draw, characters))
         expected = math.sqrt(characters / CHARACTERS_PER_TOKEN / _TOKENS) * draw.uniform(0.6, 1.6)
-        count = max(1, min(self.config.most, round(expected)))
+        count = max(1, min(self.most, round(expected)))
         taken, used = text.lower(), set[str]()
         templates = draw.sample(TEMPLATES, min(count, len(TEMPLATES)))
         asked = [self.fact(draw, template, taken, used) for template in templates]
@@ -78,7 +78,7 @@ class FactSource(QuestionSource):
                 turns.append((fact.question(draw), None))
             else:
                 turns.append((fact.question(draw), fact.value))
-            if draw.random() < self.config.distractors:
+            if draw.random() < self.distractors:
                 stated.append(self.fact(draw, fact.template, taken, used))
         return Questions(turns, [hidden(text, [fact.statement(draw) for fact in stated], draw)])
 

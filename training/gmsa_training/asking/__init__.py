@@ -1,1 +1,0 @@
-"""Questions on prose that a trained model makes, for further training."""
