@@ -1,7 +1,5 @@
 """`gmsa-train COMMAND …`, or `python -m gmsa_training COMMAND …`."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 

@@ -6,8 +6,6 @@
 
 The id may be missing or null; the place in the file then serves. scripts/lib/qa-data.mjs reads them alike for the browser."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -34,7 +32,7 @@ class EvaluationQuestion:
     passages: tuple[str, ...] = ()
     gold: tuple[int, ...] = ()
 
-    def about(self, passages: Sequence[str]) -> EvaluationQuestion:
+    def about(self, passages: Sequence[str]) -> "EvaluationQuestion":
         """The same question about other passages, of which none is known to hold the answer."""
         return replace(self, context=PASSAGE_BREAK.join(passages), passages=tuple(passages), gold=())
 

@@ -1,7 +1,5 @@
 """Batches from worker processes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch

@@ -1,8 +1,6 @@
 """Cutting a text into segments that are encoded independently. The rules, and why, are in docs/formats/segmentation.md;
 the browser applies the same ones (src/segments/), and both read src/segments/vectors.json in their tests."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Callable

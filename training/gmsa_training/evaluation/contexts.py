@@ -1,7 +1,5 @@
 """Contexts made for a measurement: without the answer, or among the passages of other rows."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 

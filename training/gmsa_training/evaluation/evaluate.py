@@ -13,8 +13,6 @@ The mode says what stands for the context: its soft tokens (gmsa), its own token
 as there are soft tokens at the rate: the first ones (truncated) or the sentences that BM25 selects by the question (bm25).
 Decoding is greedy; of an answer the first line is scored."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import random

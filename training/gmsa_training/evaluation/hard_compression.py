@@ -1,7 +1,5 @@
 """Contexts cut down to a number of tokens: their beginning, or the sentences that BM25 finds nearest to the question."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from types import ModuleType

@@ -3,8 +3,6 @@ ONNX Runtime (`onnx_runtime.py`) or the model in PyTorch (`torch_runtime.py`). E
 
 The decoder's inputs are those of docs/formats/model-folder.md."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass

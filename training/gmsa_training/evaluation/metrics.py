@@ -2,8 +2,6 @@
 
 All scores are between 0 and 1. scripts/lib/squad-metrics.mjs computes the answers' scores alike for the browser."""
 
-from __future__ import annotations
-
 import re
 import string
 from collections import Counter

@@ -1,7 +1,5 @@
 """Needle questions: a sentence with a made-up fact somewhere in long prose, and a question that it alone answers."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass

@@ -2,8 +2,6 @@
 
 B batch, S segments, T tokens, M soft tokens, L positions of the longest sequence, H hidden size, V vocabulary."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

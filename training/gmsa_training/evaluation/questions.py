@@ -1,7 +1,5 @@
 """Scores of answered questions."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Callable, Sequence

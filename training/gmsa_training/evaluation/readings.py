@@ -6,8 +6,6 @@
     truncated  its first tokens, as many as it has soft tokens at the rate
     bm25       sentences that BM25 selects by the question, up to as many tokens"""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

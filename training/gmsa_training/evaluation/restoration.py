@@ -1,7 +1,5 @@
 """Scores of restored texts."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any

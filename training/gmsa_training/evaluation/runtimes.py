@@ -1,7 +1,5 @@
 """The runtime that a command line names: ONNX graphs, a trained checkpoint in PyTorch, or a base model as it is."""
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 from pathlib import Path

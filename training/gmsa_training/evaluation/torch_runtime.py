@@ -2,8 +2,6 @@
 
 B batch, L positions of the longest sequence, H hidden size."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedTokenizerFast

@@ -1,7 +1,5 @@
 """`gmsa-train export --checkpoint FOLDER --out FOLDER --name NAME`"""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Turns a graph without weights into one of a dtype, over weights that all dtypes share (docs/formats/model-folder.md)."""
 
-from __future__ import annotations
-
 import numpy as np
 import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper

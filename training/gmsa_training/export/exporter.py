@@ -1,7 +1,5 @@
 """Exports a GMSA model to a model folder (docs/formats/model-folder.md)."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """External data of ONNX graphs: raw tensors in files that several graphs may refer to."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The model card: what is known from the model itself, and measured results from a JSON file, never from memory."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

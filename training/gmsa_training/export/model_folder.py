@@ -1,7 +1,5 @@
 """The files beside the graphs: config.json, tokenizer, manifest.json and the model card."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Reads a shipped model folder back: the packed weights for another round of training, or for evaluation in PyTorch."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

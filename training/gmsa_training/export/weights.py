@@ -1,7 +1,5 @@
 """Which tensors a model folder stores: the packed weights of `checkpoint.py`, laid out as the operators want them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

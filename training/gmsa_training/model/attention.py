@@ -1,8 +1,6 @@
 """Attention of rows with several turns that are blind to each other, without a mask of the whole row: causal, for which
 there are kernels without any mask, and once more, with one, for the few positions of the turns."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch.nn.functional as F

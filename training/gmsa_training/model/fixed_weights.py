@@ -1,7 +1,5 @@
 """Weights as the forward pass uses them, computed once."""
 
-from __future__ import annotations
-
 import copy
 
 import torch

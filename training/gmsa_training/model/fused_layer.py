@@ -3,8 +3,6 @@ of its own, and PyTorch's fused norm.
 
 B batch, L positions, H hidden size, D head size."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

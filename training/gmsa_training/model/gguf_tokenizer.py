@@ -1,7 +1,5 @@
 """A Hugging Face tokenizer from the vocabulary and merges in a GGUF file (byte-level BPE, SmolLM pre-tokeniser)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers

@@ -4,8 +4,6 @@ compared with, the traditional paradigm and the decoder alone on the original pr
 S segments, T tokens of the longest segment, M soft tokens of the longest segment, B sequences of the decoder, L its
 longest length, H hidden size."""
 
-from __future__ import annotations
-
 import copy
 
 import torch

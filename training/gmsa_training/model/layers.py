@@ -2,8 +2,6 @@
 
 B batch, L positions, H hidden size."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Collection
 from typing import Any

@@ -1,7 +1,5 @@
 """Group merging: the mean of each group of r hidden states (paper section 3.2)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -5,8 +5,6 @@
 A further round learns what it has data for and forgets some of the rest; a mean of rounds can keep both (Wortsman et al.
 2022, "Robust fine-tuning of zero-shot models" and "Model soups"). The mean is put back on the integer grids."""
 
-from __future__ import annotations
-
 import argparse
 import copy
 import math

@@ -1,7 +1,5 @@
 """A teacher that reads the whole context (`DistillationConfig`)."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +39,7 @@ class Teacher:
         self.model = with_fixed_weights(model, device, dtype)
 
     @classmethod
-    def load(cls, config: DistillationConfig, student: GmsaModel, device: torch.device | str, dtype: torch.dtype) -> Teacher:
+    def load(cls, config: DistillationConfig, student: GmsaModel, device: torch.device | str, dtype: torch.dtype) -> "Teacher":
         """Raises ConfigError if teacher and student do not read and write the same text."""
         if not (Path(config.teacher) / "config.json").is_file():
             raise ConfigError(f"There is no teacher in {config.teacher}; train configs/full-prompt.yaml first, or set distillation.teacher.")

@@ -1,7 +1,5 @@
 """Starting from the weights of an earlier run or of a shipped model."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from torch import nn

@@ -4,8 +4,6 @@ The weights in the model hold the values that the forward pass shall use (on the
 in bf16 if so configured), and the optimiser works on f32 masters that get the gradient of those values: the
 straight-through estimator, but every weight is quantised once a step instead of at every use of it."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 
 import torch

@@ -5,8 +5,6 @@
 
 An interrupted run goes on from its last checkpoint when it is started again with the same --out."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -1,8 +1,6 @@
 """Altered answers: another answer stands in the context and is asked for (the substitution of Longpre et al. 2021,
 "Entity-Based Knowledge Conflicts in Question Answering"). Knowing the question by heart then does not help."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 

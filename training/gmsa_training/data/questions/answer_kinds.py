@@ -1,7 +1,5 @@
 """Kinds of answers by simple rules, so that an answer can be replaced by another one of its kind."""
 
-from __future__ import annotations
-
 import random
 import re
 from collections.abc import Callable

@@ -1,8 +1,6 @@
 """Cloze questions on prose: a span of a sentence is replaced by a question word (Lewis et al. 2019, "Unsupervised Question
 Answering by Cloze Translation"). There are as many as there is prose, so none is learnt by heart."""
 
-from __future__ import annotations
-
 import random
 import re
 from dataclasses import dataclass

@@ -1,8 +1,6 @@
 """Made-up facts: names, values and templates. None is one of those that measure (evaluation/needle.py); the tests see to
 that, so what is measured there is reading and not the form of the facts."""
 
-from __future__ import annotations
-
 import random
 from dataclasses import dataclass
 from itertools import product

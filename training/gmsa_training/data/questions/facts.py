@@ -1,7 +1,5 @@
 """Made-up facts at random places of prose of any length, each asked for: nothing but the text tells the answer."""
 
-from __future__ import annotations
-
 import math
 import random
 import re

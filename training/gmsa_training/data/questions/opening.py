@@ -1,7 +1,5 @@
 """The source of a file of questions."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from gmsa_training.config import DataConfig

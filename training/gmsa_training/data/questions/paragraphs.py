@@ -1,7 +1,5 @@
 """SQuAD: questions of a paragraph, among distractors, which are other paragraphs. Both differ every time."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass

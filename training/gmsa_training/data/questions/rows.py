@@ -1,7 +1,5 @@
 """Rows of one question and the passages that come with it."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Texts stay text until they are drawn, so contexts differ every time. A question that its context does not answer comes
 without an answer: no reference answer occurs in the context."""
 
-from __future__ import annotations
-
 import math
 import random
 from abc import ABC, abstractmethod
