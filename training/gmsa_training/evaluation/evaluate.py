@@ -21,14 +21,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from gmsa_training.config import ConfigError
 from gmsa_training.data.evaluation_data import EvaluationQuestion, read_documents, read_questions
 from gmsa_training.data.jsonl import DataError
 from gmsa_training.evaluation.contexts import fill_contexts, make_unanswerable
 from gmsa_training.evaluation.inference import Gmsa, InferenceError
 from gmsa_training.evaluation.metrics import Mean
 from gmsa_training.evaluation.needle import Haystack, make_needles, needle_scores
-from gmsa_training.evaluation.questions import evaluate_questions
-from gmsa_training.evaluation.readings import MODES
+from gmsa_training.evaluation.questions import MODES, evaluate_questions
 from gmsa_training.evaluation.restoration import evaluate_restoration
 from gmsa_training.evaluation.results import RESULTS, append_result, read_report, result_line
 from gmsa_training.evaluation.runtimes import add_model_options, check_model_options, load_runtime, model_settings
@@ -121,11 +121,11 @@ def _measure(gmsa: Gmsa, options: argparse.Namespace, rate: int) -> tuple[dict[s
     asking = {"chat": options.prompt == "chat", "unanswerable": options.unanswerable}
     if options.task == "restoration":
         documents = list(read_documents(options.data))
-        scores, records = evaluate_restoration(gmsa, _chosen(documents, options), options.tokens, rate, True)
+        scores, records = evaluate_restoration(gmsa, _chosen(documents, options), options.tokens, rate)
         return scores | {"of": scores["n"]}, records
     if options.task == "questions":
         questions, of = _questions(gmsa, options)
-        scores, records = evaluate_questions(gmsa, questions, options.mode, rate, True, **asking)
+        scores, records = evaluate_questions(gmsa, questions, options.mode, rate, **asking)
         return scores | {"of": of}, records
     # A segment may end in a group that is not full.
     share = {"full": 1.0, "closed": 0.0}.get(options.mode, 1 / rate + 2 / gmsa.config.segment_length)
@@ -135,7 +135,7 @@ def _measure(gmsa: Gmsa, options: argparse.Namespace, rate: int) -> tuple[dict[s
     haystack = Haystack([one.text for one in read_documents(options.data)], gmsa.encode)
     depths = [i / max(1, options.depths - 1) for i in range(options.depths)]
     needles = make_needles(haystack, fitting, depths, options.count, options.seed)
-    scores, records = evaluate_questions(gmsa, [one.question for one in needles], options.mode, rate, True, **asking)
+    scores, records = evaluate_questions(gmsa, [one.question for one in needles], options.mode, rate, **asking)
     return scores | needle_scores(needles, records) | {"of": scores["n"]}, records
 
 
@@ -199,7 +199,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         reference = read_report(options.reference) if options.reference else None
         report = evaluate(Gmsa(load_runtime(options), options.batch_size), options)
-    except (DataError, ExportError, InferenceError) as error:
+    except (ConfigError, DataError, ExportError, InferenceError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 1
     if options.json:

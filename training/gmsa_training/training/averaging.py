@@ -21,7 +21,7 @@ from gmsa_training.config import ConfigError
 from gmsa_training.export import ExportError, load_model
 from gmsa_training.model.checkpoint import save_packed
 from gmsa_training.model.gmsa_model import GmsaModel
-from gmsa_training.training.initial_weights import load_initial_weights
+from gmsa_training.export.reload import load_initial_weights
 
 
 def moving_average(parameters: Iterable[nn.Parameter], decay: float) -> AveragedModel:

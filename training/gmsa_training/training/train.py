@@ -32,7 +32,7 @@ from gmsa_training.model.checkpoint import save_packed
 from gmsa_training.model.gmsa_model import GmsaModel
 from gmsa_training.training.averaging import mix, moving_average, swap_with_average
 from gmsa_training.training.distillation import DistilledLoss, Teacher
-from gmsa_training.training.initial_weights import load_initial_weights
+from gmsa_training.export.reload import load_initial_weights
 from gmsa_training.training.loss_meter import LossMeter
 from gmsa_training.training.masters import Masters
 from gmsa_training.training.schedule import learning_rate
