@@ -3,28 +3,17 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from gmsa_training.data.evaluation_data import EvaluationQuestion
 from gmsa_training.data.jsonl import DataError
 from gmsa_training.evaluation.hard_compression import sentences
 from gmsa_training.evaluation.metrics import holds_answer, mean_with_interval
 
-_PEOPLE = ["Odile", "Tomasz", "Ingrid", "Rafael", "Mei", "Kofi", "Yusuf", "Petra", "Linnea", "Anselm", "Noor", "Dario"]
-_CITIES = ["Lisbon", "Tallinn", "Quito", "Nairobi", "Osaka", "Bergen", "Tbilisi", "Cusco", "Halifax", "Ghent", "Perth", "Fez"]
-_COLOURS = ["red", "blue", "green", "yellow", "white", "black", "brown", "purple", "orange", "silver", "golden", "grey"]
-_THINGS = ["kettle", "ladder", "barrel", "statue", "bucket", "lantern", "anvil", "basket", "drum", "sofa", "mirror", "cart"]
-_ROOMS = ["archive", "boiler room", "library", "greenhouse", "observatory", "workshop", "cellar", "chapel"]
-_SYLLABLES = ["ka", "ro", "mi", "tel", "vor", "sha", "lin", "dex", "pol", "ny", "bru", "gar", "zo", "fen", "ula", "quin"]
-# (fact, question); {answer} is replaced by one of the kind that is named first.
-_TEMPLATES = [
-    ("number", "The magic number of {city} is {answer}.", "What is the magic number of {city}?"),
-    ("number", "The parcel that {person} sent weighs {answer} grams.", "How many grams does the parcel that {person} sent weigh?"),
-    ("thing", "{person} keeps the spare key under the {answer}.", "Under what does {person} keep the spare key?"),
-    ("word", "The password to the {room} is {answer}.", "What is the password to the {room}?"),
-    ("word", "{person} was born in the village of {answer}.", "In which village was {person} born?"),
-    ("number", "The safe in the {room} opens with the code {answer}.", "With which code does the safe in the {room} open?"),
-]
+_WORDS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -38,14 +27,14 @@ class Needle:
 
 def _fact(draw: random.Random) -> tuple[str, str, str]:
     """Fact, question and answer; no answer can be guessed."""
-    kind, fact, question = draw.choice(_TEMPLATES)
+    template = draw.choice(_WORDS["templates"])
     answer = {
         "number": str(draw.randrange(1000, 100_000)),
-        "thing": f"{draw.choice(_COLOURS)} {draw.choice(_THINGS)}",
-        "word": "".join(draw.sample(_SYLLABLES, 4)).capitalize(),
-    }[kind]
-    values = {"city": draw.choice(_CITIES), "person": draw.choice(_PEOPLE), "room": draw.choice(_ROOMS)}
-    return fact.format(answer=answer, **values), question.format(**values), answer
+        "thing": f"{draw.choice(_WORDS['colour'])} {draw.choice(_WORDS['thing'])}",
+        "word": "".join(draw.sample(_WORDS["syllable"], 4)).capitalize(),
+    }[template["kind"]]
+    values = {name: draw.choice(_WORDS[name]) for name in ("city", "person", "room")}
+    return template["fact"].format(answer=answer, **values), template["question"].format(**values), answer
 
 
 class Haystack:

@@ -10,10 +10,9 @@ from transformers import PreTrainedTokenizerFast
 
 from gmsa_training.export.builder import ROPE_NAMES, ExportError, build_stack
 from gmsa_training.export.dtypes import SUFFIXES, specialise
-from gmsa_training.export.external_data import DataFiles
 from gmsa_training.export.graphs import GRAPHS, TABLE, embedding_graph, with_logits, with_tied_head, without_cache
 from gmsa_training.export.model_folder import write_description, write_manifest
-from gmsa_training.export.weights import Stored, state_to_store, store_stack, store_table
+from gmsa_training.export.weights import DataFiles, Stored, state_to_store, store_stack, store_table
 from gmsa_training.model.gmsa_model import GmsaModel
 
 PARTS = {"encoder_model": "encoder", "lsa": "lsa", "decoder_model_merged": "decoder"}

@@ -8,29 +8,18 @@ from pathlib import Path
 
 import yaml
 
-FIRST_NAMES = (
-    "Alice Bernard Carla Daniel Elena Felix Grace Henry Irene Jonas Karen Leon Maria Nathan Olivia Paul Rosa Samuel Teresa Victor "
-    "Wanda Adrian Beatrice Cyril Diana Edgar Fiona George Hannah Ivan Judith Kevin Laura Martin Nadia Oscar Paula Robert Sylvia Thomas "
-    "Ursula Vera Walter Yvonne Amir Chen Deepa Emeka Fatima Hiroshi Isabel Joao Kavya Lucia Mateo Ngozi Omar Priya Sanjay Zeynep"
-).split()
-SYLLABLES = tuple(
-    a + b + c
-    for a, b, c in product(
-        "b br c cl d dr f fl g gl h j k l m n p pl pr r s sk st t th tr v w y z".split(), "a e i o u ai ea oo".split(), "b ck d m nd p rk s st t".split()
-    )
-)
-_OPEN = tuple(a + b for a, b in product("b d f g h j l n p s t v w".split(), ("o", "e", "i", "ou", "ee")))
-MONTHS = "January February March April May June July August September October November December".split()
-_FIRMS = ("Brothers", "Limited", "Partners", "Foundry", "Mills", "Logistics", "Press", "Instruments", "Bakery", "Shipping")
-_SITES = ("Hill", "Bridge", "Junction", "Court", "Farm", "Hall", "Wharf", "Lane Depot", "Peak", "Lodge", "Terminal", "Clinic")
-_DEVICES = ("pump", "printer", "engine", "drone", "sensor", "lathe", "router", "boiler", "crane", "generator", "camera", "freezer")
-_EVENTS = ("conference", "regatta", "auction", "concert", "seminar", "tournament", "audit", "hearing", "rehearsal", "fair")
+from gmsa_training.data.questions.answer_kinds import MONTHS
+
+_WORDS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+FIRST_NAMES, FIRMS, SITES, DEVICES, EVENTS = (_WORDS[name] for name in ("first_names", "firms", "sites", "devices", "events"))
+SYLLABLES = tuple(map("".join, product(*_WORDS["closed"])))
+OPEN = tuple(map("".join, product(*_WORDS["open"])))
 
 
 def made_up(draw: random.Random, syllables: int = 2) -> str:
     """A word of random syllables, lower case."""
-    parts = [draw.choice(_OPEN) if i + 1 < syllables and draw.random() < 0.5 else draw.choice(SYLLABLES) for i in range(syllables)]
-    return "".join(parts)
+    inner = (draw.choice(OPEN if draw.random() < 0.5 else SYLLABLES) for _ in range(syllables - 1))
+    return "".join([*inner, draw.choice(SYLLABLES)])
 
 
 @dataclass(frozen=True)
@@ -51,13 +40,13 @@ def _person(draw: random.Random) -> str:
 
 SUBJECTS = {
     "person": _person,
-    "site": lambda draw: f"{made_up(draw).capitalize()} {draw.choice(_SITES)}",
+    "site": lambda draw: f"{made_up(draw).capitalize()} {draw.choice(SITES)}",
     "town": lambda draw: made_up(draw, draw.choice((2, 3))).capitalize(),
-    "firm": lambda draw: f"{made_up(draw).capitalize()} {draw.choice(_FIRMS)}",
-    "device": lambda draw: f"{draw.choice(_DEVICES)} {made_up(draw)[:2].upper()}-{draw.randrange(10, 1000)}",
-    "event": lambda draw: f"{made_up(draw).capitalize()} {draw.choice(_EVENTS)}",
+    "firm": lambda draw: f"{made_up(draw).capitalize()} {draw.choice(FIRMS)}",
+    "device": lambda draw: f"{draw.choice(DEVICES)} {made_up(draw)[:2].upper()}-{draw.randrange(10, 1000)}",
+    "event": lambda draw: f"{made_up(draw).capitalize()} {draw.choice(EVENTS)}",
     "project": lambda draw: f"Project {made_up(draw).capitalize()}",
-    "dish": lambda draw: f"{made_up(draw)} {draw.choice(('soup', 'stew', 'bread', 'pie', 'sauce', 'cake', 'dumplings', 'salad'))}",
+    "dish": lambda draw: f"{made_up(draw)} {draw.choice(_WORDS['dishes'])}",
 }
 
 
@@ -79,7 +68,7 @@ def _price(draw: random.Random) -> str:
 
 
 def _date(draw: random.Random) -> str:
-    day, month, year = draw.randint(1, 28), draw.choice(MONTHS), draw.randrange(1700, 2030)
+    day, month, year = draw.randint(1, 28), draw.choice(MONTHS.split("|")), draw.randrange(1700, 2030)
     return draw.choice((f"{day} {month} {year}", f"{month} {day}, {year}"))
 
 
@@ -106,10 +95,10 @@ VALUES = {
     "person": lambda draw, words: _person(draw),
     "phrase": lambda draw, words: f"{draw.choice(words)} {draw.choice(words)}",
     "seat": lambda draw, words: f"{draw.randrange(10, 90)}{draw.choice('ABCDEFGH')}",
-    "firm": lambda draw, words: f"{made_up(draw).capitalize()} {draw.choice(_FIRMS)}",
+    "firm": lambda draw, words: f"{made_up(draw).capitalize()} {draw.choice(FIRMS)}",
 }
 
 TEMPLATES = tuple(
     Template(one["subject"], one["value"], tuple(one["statements"]), tuple(one["questions"]))
-    for one in yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+    for one in _WORDS["templates"]
 )
