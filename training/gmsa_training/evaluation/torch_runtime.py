@@ -9,7 +9,6 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedTokenizerFast
 
 from gmsa_training.evaluation.inference import Best, DecoderInput, Runtime
-from gmsa_training.model.fixed_weights import with_fixed_weights
 from gmsa_training.model.gmsa_model import GmsaModel
 
 _PREFILL_POSITIONS = 1024  # a step of the prefill, so that no mask is larger than [B, 1, this, L]
@@ -37,7 +36,7 @@ class TorchRuntime(Runtime):
         # cuDNN's attention plans a graph for every new shape, and every generated token has one.
         torch.backends.cuda.enable_cudnn_sdp(False)
         self.config, self.tokenizer, self.device = model.config, tokenizer, torch.device(device)
-        self.model = with_fixed_weights(model, self.device, dtype)
+        self.model = model.with_fixed_weights(self.device, dtype)
         self.max_positions = 131072 if self.device.type == "cuda" else 8192
 
     def _ids(self, ids: list[int]) -> Tensor:

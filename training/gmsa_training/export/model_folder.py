@@ -14,6 +14,10 @@ from gmsa_training.model.gmsa_model import GmsaModel
 
 FORMAT = 1
 UNLISTED = ("manifest.json", "README.md")
+_FIELDS = (
+    *("encoder_layers", "lsa_layers", "rates", "default_rate", "segment_length", "window", "prefix_ids"),
+    *("question_template", "restore_instruction", "refusal", "end_ids"),
+)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -29,22 +33,8 @@ def describe(model: GmsaModel, base_name: str, licence: str) -> dict[str, Any]:
     if theta := (config.get("rope_parameters") or {}).get("rope_theta"):
         config["rope_theta"] = theta
     config["transformers.js_config"] = {"use_external_data_format": True}
-    config["gmsa"] = {
-        "format": FORMAT,
-        "base_model": base_name,
-        "encoder_layers": gmsa.encoder_layers,
-        "lsa_layers": gmsa.lsa_layers,
-        "rates": gmsa.rates,
-        "default_rate": gmsa.default_rate,
-        "segment_length": gmsa.segment_length,
-        "window": gmsa.window,
-        "prefix_ids": gmsa.prefix_ids,
-        "question_template": gmsa.question_template,
-        "restore_instruction": gmsa.restore_instruction,
-        **({"refusal": gmsa.refusal} if gmsa.refusal else {}),
-        "end_ids": gmsa.end_ids,
-        "licence": licence,
-    }
+    fields = {name: getattr(gmsa, name) for name in _FIELDS if name != "refusal" or gmsa.refusal}
+    config["gmsa"] = {"format": FORMAT, "base_model": base_name, **fields, "licence": licence}
     return config
 
 

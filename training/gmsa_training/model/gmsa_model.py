@@ -84,6 +84,21 @@ class GmsaModel(nn.Module):
             elif isinstance(module, GridEmbedding):
                 module.quantize = active and self.config.quantization.embedding
 
+    def with_fixed_weights(self, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> "GmsaModel":
+        """A copy whose weights are what the forward pass uses now, on their grids and with low-rank updates merged, so
+        that they are not computed anew at every step."""
+        fixed = copy.deepcopy(self).eval().requires_grad_(False)
+        for module in fixed.modules():
+            if isinstance(module, (GridLinear, GridEmbedding)):
+                module.weight.copy_(module.effective_weight())
+                module.quantize = False
+            if isinstance(module, GridLinear):
+                module.lora_a = module.lora_b = None
+        # Weights alone: rotary frequencies in bf16 would turn distant positions by whole radians.
+        for parameter in fixed.parameters():
+            parameter.data = parameter.data.to(dtype)
+        return fixed.to(device)
+
     def set_trainable(self, names: list[str]) -> list[nn.Parameter]:
         """Freezes everything but the named parts and gives their parameters. Names: `encoder` (with LoRA: the
         low-rank update and the norm alone), `lsa`, `tcp`, `decoder`, `decoder.qkv`, `embedding`."""
