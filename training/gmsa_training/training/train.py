@@ -35,10 +35,19 @@ from gmsa_training.training.distillation import DistilledLoss, Teacher
 from gmsa_training.export.reload import load_initial_weights
 from gmsa_training.training.loss_meter import LossMeter
 from gmsa_training.training.masters import Masters
-from gmsa_training.training.schedule import learning_rate
 from gmsa_training.training.validation import validation_batches
 
 _TRACKERS = {"tensorboard": is_tensorboard_available, "wandb": is_wandb_available}
+
+
+def learning_rate(stage: Stage, step: int, elapsed: float) -> float:
+    """Warm-up, constant, and a linear fall to the final value over the last `decay` of the stage, by steps or by seconds."""
+    progress = max(step / stage.steps if stage.steps else 0.0, elapsed / stage.seconds if stage.seconds else 0.0)
+    warmup = min(1.0, (step + 1) / max(1, stage.warmup_steps))
+    if stage.decay <= 0 or progress <= 1 - stage.decay:
+        return stage.learning_rate * warmup
+    left = max(0.0, (1 - progress) / stage.decay)
+    return warmup * (stage.final_learning_rate + (stage.learning_rate - stage.final_learning_rate) * left)
 
 
 class Trainer:
@@ -78,8 +87,6 @@ class Trainer:
         self.averaged: AveragedModel
         self.optimizer: torch.optim.AdamW
         self.validation: dict[str, list[PackedBatch]] = {}
-
-    # --- one step -----------------------------------------------------------------------------------------------
 
     def train_step(self, stage: Stage, batches: list[PackedBatch], meter: LossMeter) -> Tensor:
         """Gives the norm of the gradient."""
@@ -127,8 +134,6 @@ class Trainer:
         swap_with_average(self.masters.trained, self.averaged)
         self._write_masters()
 
-    # --- validation ---------------------------------------------------------------------------------------------
-
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Mean loss of the averaged weights, on their grids, by objective and rate."""
@@ -140,8 +145,6 @@ class Trainer:
             found[name] = torch.cat([self.model(batch.to(self.device)) for batch in batches]).mean().item()
         self._swap_averaged()
         return found
-
-    # --- checkpoints --------------------------------------------------------------------------------------------
 
     def save(self) -> None:
         """Everything that is needed to go on, replacing the last checkpoint only once it is whole, and packed weights."""
@@ -176,8 +179,6 @@ class Trainer:
         self.stage_step, self.stage_elapsed = state["stage_step"], state["stage_elapsed"]
         return state
 
-    # --- logging ------------------------------------------------------------------------------------------------
-
     def log(self, **entry: Any) -> None:
         """Adds a line to metrics.jsonl; losses go to the tracker as well, if there is one."""
         if not self.accelerator.is_main_process:
@@ -191,8 +192,6 @@ class Trainer:
             values = {f"{entry['kind']}/{name}": value for name, value in entry["loss"].items()}
             values |= {name: value for name, value in entry.items() if isinstance(value, float)}
             self.accelerator.log(values, step=entry["step"])
-
-    # --- stages -------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         resumed = self._resume()
