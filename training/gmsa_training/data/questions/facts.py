@@ -34,7 +34,7 @@ class FactSource(QuestionSource):
 
     def __init__(self, prose: ProseSource, most: int = 16, distractors: float = 0.3) -> None:
         """most: facts of one context. distractors: chance that the same is told of another subject as well."""
-        self.prose, self.most, self.distractors, self.validation = prose, most, distractors, []
+        self.prose, self.most, self.distractors = prose, most, distractors
         draw, words = random.Random(0), set()
         for _ in range(500):
             words.update(_WORD.findall(prose.draw(draw, 400)))

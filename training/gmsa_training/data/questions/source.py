@@ -58,7 +58,7 @@ class Context:
 class QuestionSource(ABC):
     """Questions of one file. validation: questions that are never drawn, on their own paragraph alone."""
 
-    validation: list[Questions]
+    validation: Sequence[Questions] = ()
 
     @abstractmethod
     def draw(self, draw: random.Random, wanted: Wanted) -> Questions:
