@@ -50,6 +50,7 @@ def evaluate_restoration(
         "sacrebleu": metrics.text_bleu(*(list(side) for side in zip(*texts))),
         "prefix_em": asdict(mean_with_interval(prefixes)),
         "n": len(chosen),
+        "of": len(chosen),
     }
     return scores, [
         {"source": document.source, "text": reference, "restored": prediction, "token_ids": ids, "token_bleu": bleu, "prefix_em": prefix}
