@@ -31,13 +31,14 @@ from gmsa_training.model.base_model import BaseModelError, load_base
 from gmsa_training.model.checkpoint import save_packed
 from gmsa_training.model.gmsa_model import GmsaModel
 from gmsa_training.training.averaging import mix, moving_average, swap_with_average
-from gmsa_training.training.distillation import DistilledLoss, Teacher
+from gmsa_training.training.distillation import Teacher
 from gmsa_training.export.reload import load_initial_weights
 from gmsa_training.training.loss_meter import LossMeter
 from gmsa_training.training.masters import Masters
 from gmsa_training.training.validation import validation_batches
 
 _TRACKERS = {"tensorboard": is_tensorboard_available, "wandb": is_wandb_available}
+_PLACE = ("step", "stage_number", "stage_step", "stage_elapsed")  # where a run is
 
 
 def learning_rate(stage: Stage, step: int, elapsed: float) -> float:
@@ -97,7 +98,10 @@ class Trainer:
             if self.teacher is not None and batch.uncompressed is not None:
                 found = self.teacher.loss(self.model, batch)
                 loss, losses = found.total, found.losses
-                self._meter_distillation(meter, batch, found)
+                rows = batch.uncompressed
+                meter.add("divergence", batch.sample_rates[batch.label_sample[rows.labels]], found.divergence)
+                if found.states is not None:
+                    meter.add("states", batch.sample_rates[batch.turn_tokens.sample[rows.turn_tokens]], found.states)
             else:
                 losses = self.model(batch)
                 loss = losses.mean()
@@ -112,14 +116,6 @@ class Trainer:
         self.step += 1
         self._write_masters()
         return norm
-
-    @staticmethod
-    def _meter_distillation(meter: LossMeter, batch: PackedBatch, found: DistilledLoss) -> None:
-        rows = batch.uncompressed
-        assert rows is not None
-        meter.add("divergence", batch.sample_rates[batch.label_sample[rows.labels]], found.divergence)
-        if found.states is not None:
-            meter.add("states", batch.sample_rates[batch.turn_tokens.sample[rows.turn_tokens]], found.states)
 
     def _write_masters(self, dtype: torch.dtype | None = None) -> None:
         """dtype: other than the configured one."""
@@ -152,15 +148,8 @@ class Trainer:
             return
         self.out.mkdir(parents=True, exist_ok=True)
         self.masters.write(torch.float32, linear_grid=False, embedding_grid=False)
-        state = {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "averaged": self.averaged.state_dict(),
-            "step": self.step,
-            "stage_number": self.stage_number,
-            "stage_step": self.stage_step,
-            "stage_elapsed": self.stage_elapsed,
-        }
+        parts = {"model": self.model, "optimizer": self.optimizer, "averaged": self.averaged}
+        state = {name: part.state_dict() for name, part in parts.items()} | {name: getattr(self, name) for name in _PLACE}
         partial = self.out / "checkpoint.pt.partial"
         torch.save(state, partial)
         os.replace(partial, self.out / "checkpoint.pt")
@@ -175,8 +164,8 @@ class Trainer:
             return None
         state = torch.load(path, map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
-        self.step, self.stage_number = state["step"], state["stage_number"]
-        self.stage_step, self.stage_elapsed = state["stage_step"], state["stage_elapsed"]
+        for name in _PLACE:
+            setattr(self, name, state[name])
         return state
 
     def log(self, **entry: Any) -> None:
