@@ -12,7 +12,7 @@ from gmsa_training.evaluation.inference import DecoderInput, Gmsa, InferenceErro
 from gmsa_training.evaluation.onnx_runtime import OnnxRuntime, merge_padded
 from gmsa_training.evaluation.torch_runtime import TorchRuntime
 from gmsa_training.export import export_model
-from gmsa_training.model.merging import merge_groups
+from gmsa_training.model.gmsa_model import merge_groups
 
 TEXTS = [
     "The red house stands by the river. Anna painted the old door green in May.",

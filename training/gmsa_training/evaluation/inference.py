@@ -158,9 +158,7 @@ class Gmsa:
         (prompt,) = self.encode([self.config.question_template.replace("{question}", normalise(question))])
         return DecoderInput([*self.config.prefix_ids, *context_ids], list(soft_tokens), prompt, max_new_tokens)
 
-    def chat_input(
-        self, question: str, context_ids: Sequence[int] | None, max_new_tokens: int = MAX_ANSWER_TOKENS
-    ) -> DecoderInput:
+    def chat_input(self, question: str, context_ids: Sequence[int] | None) -> DecoderInput:
         """Asks through the tokenizer's chat template: the original prompt, or, with None, the question alone."""
         if not self.runtime.tokenizer.chat_template:
             raise InferenceError("The tokenizer has no chat template.")
@@ -170,7 +168,7 @@ class Gmsa:
         prompt = self.runtime.tokenizer.apply_chat_template([message], tokenize=False, add_generation_prompt=True)
         head, _, tail = prompt.partition(place) if context_ids is not None else ("", "", prompt)
         before, after = self.encode([head, tail])
-        return DecoderInput([*before, *(context_ids or ())], [], after, max_new_tokens)
+        return DecoderInput([*before, *(context_ids or ())], [], after, MAX_ANSWER_TOKENS)
 
     def restore_input(self, soft_tokens: Any, tokens: int) -> DecoderInput:
         """Restores one segment that had so many tokens."""

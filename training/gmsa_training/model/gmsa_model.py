@@ -14,9 +14,21 @@ from transformers import PretrainedConfig
 from gmsa_training.config import ModelConfig
 from gmsa_training.data.packed_batch import PackedBatch
 from gmsa_training.model.layers import GridEmbedding, GridLinear, KeptStates, LayerStack, with_own_layers
-from gmsa_training.model.merging import merge_groups
 from gmsa_training.model.tcp import TcpHead
 from gmsa_training.model.token_losses import token_losses
+
+
+def merge_groups(hidden_states: Tensor, groups: Tensor, group_count: int) -> Tensor:
+    """Group merging: the mean of each group of r hidden states (paper section 3.2).
+
+    hidden_states [S, T, H]; groups int64 [S, T], the group of each token in 0..group_count-1, or group_count for a
+    padding token. Gives [group_count, H]. A ragged last group is averaged over its own tokens, because only these
+    carry its number; an empty group is zero. Sums are in f32.
+    """
+    flat, index = hidden_states.reshape(-1, hidden_states.shape[-1]).float(), groups.reshape(-1)
+    sums = flat.new_zeros(group_count + 1, flat.shape[-1]).index_add(0, index, flat)
+    counts = flat.new_zeros(group_count + 1).index_add(0, index, torch.ones_like(index, dtype=flat.dtype))
+    return (sums / counts.clamp(min=1).unsqueeze(-1))[:group_count]
 
 
 class GmsaModel(nn.Module):
@@ -50,9 +62,7 @@ class GmsaModel(nn.Module):
         config = self.config
         if not 0 < config.encoder_layers <= len(inner.layers):
             raise ValueError(f"The base model has {len(inner.layers)} layers, so encoder_layers cannot be {config.encoder_layers}.")
-        rms = self.embed_tokens.weight.pow(2).mean().sqrt().item()
-        if config.soft_token_scale == "final_norm":
-            rms = None
+        rms = self.embed_tokens.weight.pow(2).mean().sqrt().item() if config.soft_token_scale == "embeddings" else None
         self.encoder = self._stack(inner, copy.deepcopy(inner.layers[: config.encoder_layers]))
         if config.method == "tcp":
             scale = rms or inner.norm.weight.detach().pow(2).mean().sqrt().item()
@@ -60,13 +70,11 @@ class GmsaModel(nn.Module):
             nn.init.ones_(self.encoder.norm.weight)
         else:
             self.lsa = self._stack(inner, copy.deepcopy(inner.layers[: config.lsa_layers]))
-            if config.random_lsa:
-                for parameter in self.lsa.layers.parameters():
-                    if parameter.dim() > 1:
-                        nn.init.normal_(parameter, std=base_config.initializer_range)
-            if rms:
-                nn.init.constant_(self.encoder.norm.weight, rms)
-                nn.init.constant_(self.lsa.norm.weight, rms)
+            for parameter in self.lsa.layers.parameters():
+                if config.random_lsa and parameter.dim() > 1:
+                    nn.init.normal_(parameter, std=base_config.initializer_range)
+            for stack in (self.encoder, self.lsa) if rms else ():
+                nn.init.constant_(stack.norm.weight, rms)
         for stack in (self.encoder, self.lsa):
             for name, module in stack.named_modules() if stack else []:
                 if name.endswith(("o_proj", "down_proj")):
