@@ -8,7 +8,7 @@ _COMMANDS = {
     "train": "gmsa_training.training.train",
     "average": "gmsa_training.training.averaging",
     "evaluate": "gmsa_training.evaluation.evaluate",
-    "export": "gmsa_training.export.command",
+    "export": "gmsa_training.export.exporter",
 }
 
 

@@ -14,7 +14,7 @@ from transformers import AutoTokenizer
 
 from gmsa_training.config import ModelConfig, exported_config
 from gmsa_training.export import ExportError, export_model, load_model, model_card
-from gmsa_training.export.command import main
+from gmsa_training.export.exporter import main
 from gmsa_training.export.weights import FILE_LIMIT_BYTES, DataFiles
 from gmsa_training.export.model_folder import folder_sizes, write_manifest
 

@@ -58,6 +58,7 @@ class Trainer:
         if config.tracker and not _TRACKERS[config.tracker]():
             raise ConfigError(f"The tracker {config.tracker!r} is not installed; run `pip install {config.tracker}`.")
         self.config, self.out = config, out
+        self.out.mkdir(parents=True, exist_ok=True)
         self.accelerator = Accelerator(cpu=not torch.cuda.is_available(), log_with=config.tracker, project_dir=out)
         self.device = self.accelerator.device
         torch.manual_seed(config.seed)
@@ -146,7 +147,6 @@ class Trainer:
         """Everything that is needed to go on, replacing the last checkpoint only once it is whole, and packed weights."""
         if not self.accelerator.is_main_process:
             return
-        self.out.mkdir(parents=True, exist_ok=True)
         self.masters.write(torch.float32, linear_grid=False, embedding_grid=False)
         parts = {"model": self.model, "optimizer": self.optimizer, "averaged": self.averaged}
         state = {name: part.state_dict() for name, part in parts.items()} | {name: getattr(self, name) for name in _PLACE}
@@ -172,12 +172,11 @@ class Trainer:
         """Adds a line to metrics.jsonl; losses go to the tracker as well, if there is one."""
         if not self.accelerator.is_main_process:
             return
-        self.out.mkdir(parents=True, exist_ok=True)
         line = json.dumps({key: round(value, 5) if isinstance(value, float) else value for key, value in entry.items()})
         with open(self.out / "metrics.jsonl", "a", encoding="utf-8") as file:
             file.write(line + "\n")
         print(line, flush=True)
-        if self.config.tracker and "loss" in entry:
+        if "loss" in entry:
             values = {f"{entry['kind']}/{name}": value for name, value in entry["loss"].items()}
             values |= {name: value for name, value in entry.items() if isinstance(value, float)}
             self.accelerator.log(values, step=entry["step"])
@@ -185,10 +184,8 @@ class Trainer:
     def run(self) -> None:
         resumed = self._resume()
         if self.accelerator.is_main_process:
-            self.out.mkdir(parents=True, exist_ok=True)
             (self.out / "config.json").write_text(self.config.model_dump_json(indent=2) + "\n")
-        if self.config.tracker:
-            self.accelerator.init_trackers(self.config.name, {"config": self.config.model_dump_json()})
+        self.accelerator.init_trackers(self.config.name, {"config": self.config.model_dump_json()})
         taught = self.teacher.reads() if self.teacher else None
         self.loaders = StageLoaders(
             self.maker, self.config.stages, self.config.seed, self.config.workers, taught, self.accelerator.process_index
@@ -201,8 +198,7 @@ class Trainer:
             resumed = None
             self._run_stage(stage)
         self.save()
-        if self.config.tracker:
-            self.accelerator.end_training()
+        self.accelerator.end_training()
 
     def _begin(self, stage: Stage, resumed: dict[str, Any] | None) -> None:
         parameters = self.model.set_trainable(stage.trainable)
@@ -242,10 +238,7 @@ class Trainer:
                 loss, norm_now = meter.take(), norm.item()  # waits for the device
                 now = time.monotonic()
                 self.log(
-                    kind="train",
-                    step=self.step,
-                    stage=stage.name,
-                    seconds=now - self.started,
+                    **self._place("train", stage),
                     lr=learning_rate(stage, self.stage_step, self.stage_elapsed),
                     gradient_norm=norm_now,
                     source_tokens_per_second=sources / (now - logged_at),
@@ -254,11 +247,14 @@ class Trainer:
                 )
                 logged_at, positions, sources = now, 0, 0
             if self.stage_step % self.config.validate_every == 0 or self._ended(stage):
-                self.log(kind="validation", step=self.step, stage=stage.name, seconds=time.monotonic() - self.started, loss=self.validate())
+                self.log(**self._place("validation", stage), loss=self.validate())
             if time.monotonic() - self.started - self.saved_at > self.config.save_every_seconds:
                 self.saved_at = time.monotonic() - self.started
                 self.save()
         steps.close()
+
+    def _place(self, kind: str, stage: Stage) -> dict[str, Any]:
+        return {"kind": kind, "step": self.step, "stage": stage.name, "seconds": time.monotonic() - self.started}
 
     def _take_time(self, elapsed: float) -> None:
         """Sets how long the stage has run. Several processes take the time of the first one, so that all have the same

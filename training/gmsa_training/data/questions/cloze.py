@@ -3,7 +3,7 @@ Answering by Cloze Translation"). There are as many as there is prose, so none i
 
 import random
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -11,7 +11,7 @@ import yaml
 from gmsa_training.data.jsonl import DataError
 from gmsa_training.data.prose import ProseSource
 from gmsa_training.data.questions.answer_kinds import MONTHS
-from gmsa_training.data.questions.source import TRIES, Context, Questions, QuestionSource, Wanted
+from gmsa_training.data.questions.source import Questions, QuestionSource, Wanted, mix_unanswerable
 from gmsa_training.evaluation.metrics import normalise_answer
 
 _WINDOW = (5, 14)  # words kept of a sentence, the question word aside
@@ -186,20 +186,11 @@ class ClozeSource(QuestionSource):
                 break
         else:
             raise DataError("No sentence of the prose can be asked for.")
-        turns: list[tuple[str, str | None]] = list(found.values())
-        unanswerable = [i for i in range(len(turns)) if draw.random() < wanted.unanswerable]
-        if unanswerable:
-            context = Context(passages)
-            for i in unanswerable:
-                turns[i] = self._foreign(context, draw) or turns[i]
+        asked = mix_unanswerable(Questions(list(found.values()), passages), wanted.unanswerable, draw, lambda: self._foreign(draw))
         draw.shuffle(passages)
-        return Questions(turns, passages)
+        return replace(asked, passages=passages)
 
-    def _foreign(self, context: Context, draw: random.Random) -> tuple[str, None] | None:
-        """A question on another text, of which the context does not hold the answer."""
-        for _ in range(TRIES):
-            sentences = sentences_of(self.prose.draw(draw, 200))
-            asked = make_cloze(draw.choice(sentences), draw) if sentences else None
-            if asked is not None and not context.holds([asked[1]]):
-                return asked[0], None
-        return None
+    def _foreign(self, draw: random.Random) -> tuple[str, str] | None:
+        """A question on another text."""
+        sentences = sentences_of(self.prose.draw(draw, 200))
+        return make_cloze(draw.choice(sentences), draw) if sentences else None

@@ -18,6 +18,7 @@ from gmsa_training.data.questions.source import (
     Questions,
     QuestionSource,
     Wanted,
+    mix_unanswerable,
     passage_text,
 )
 
@@ -79,15 +80,10 @@ class ParagraphSource(QuestionSource):
         draw.shuffle(chosen)
         return chosen
 
-    def _foreign(self, own: int, chosen: list[int], context: Context, draw: random.Random) -> tuple[str, None] | None:
-        """A question of a paragraph that is not in the context, which does not hold its answer either."""
-        for _ in range(TRIES):
-            other = self._other(own, 0.6, draw)
-            if other not in chosen and self.paragraphs[other].turns:
-                question, answer = draw.choice(self.paragraphs[other].turns)
-                if not context.holds([answer]):
-                    return question, None
-        return None
+    def _foreign(self, own: int, chosen: list[int], draw: random.Random) -> tuple[str, str] | None:
+        """A question of a paragraph that is not in the context."""
+        other = self._other(own, 0.6, draw)
+        return draw.choice(self.paragraphs[other].turns) if other not in chosen and self.paragraphs[other].turns else None
 
     def draw(self, draw: random.Random, wanted: Wanted) -> Questions:
         own, first = draw.choice(self.drawn)
@@ -96,17 +92,10 @@ class ParagraphSource(QuestionSource):
         turns: list[tuple[str, str | None]] = [self.paragraphs[own].turns[first], *rest[: self.config.questions_per_context - 1]]
         chosen = self._context(own, wanted, draw)
         titled = draw.random() < self.config.titled
-        passages = [self.paragraphs[number].passage(titled) for number in chosen]
+        item = Questions(turns, [self.paragraphs[number].passage(titled) for number in chosen])
         if self.config.altered:
-            altered = self.alterations.alter(Questions(turns, passages), self.config.altered, draw)
-            turns, passages = list(altered.turns), list(altered.passages)
-        unanswerable = [i for i in range(len(turns)) if draw.random() < wanted.unanswerable]
-        if unanswerable:
-            context = Context(passages)
-            for i in unanswerable:
-                turns[i] = self._foreign(own, chosen, context, draw) or turns[i]
-            draw.shuffle(turns)
-        return Questions(turns, passages)
+            item = self.alterations.alter(item, self.config.altered, draw)
+        return mix_unanswerable(item, wanted.unanswerable, draw, lambda: self._foreign(own, chosen, draw), shuffle=True)
 
 
 @dataclass(frozen=True)
