@@ -55,7 +55,8 @@ def export_model(
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
         written = Path(temporary) / folder.name
         dtypes = _write_graphs(model, tokenizer, written / "onnx")
-        write_description(written, model, tokenizer, name=name, base_name=base_name, licence=licence, card=card)
+        write_description(written, model, tokenizer, base_name, licence)
+        (written / "README.md").write_text(card if card is not None else f"# {name}\n", encoding="utf-8")
         write_manifest(written, name, dtypes)
         if folder.exists():
             shutil.rmtree(folder)
@@ -114,9 +115,8 @@ def main(arguments: list[str] | None = None) -> int:
         model, tokenizer, base = load_model(options.checkpoint)
         base_name = options.base_name or (_WHEEL_MODEL if base == WHEEL else base)
         card = model_card(model, options.name, base_name, options.licence, options.card)
-        export_model(
-            model, tokenizer, options.out, name=options.name, base_name=base_name, licence=options.licence, card=card
-        )
+        names = {"name": options.name, "base_name": base_name, "licence": options.licence}
+        export_model(model, tokenizer, options.out, **names, card=card)
     except (ExportError, OSError, KeyError, ValueError) as error:
         print(f"The export failed: {error}", file=sys.stderr)
         return 1

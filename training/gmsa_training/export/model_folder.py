@@ -56,30 +56,19 @@ def _write_tokenizer(folder: Path, tokenizer: PreTrainedTokenizerFast, window: i
     path.write_text(compact, encoding="utf-8")
 
 
-def write_description(
-    folder: Path,
-    model: GmsaModel,
-    tokenizer: PreTrainedTokenizerFast,
-    *,
-    name: str,
-    base_name: str,
-    licence: str,
-    card: str | None,
-) -> None:
+def write_description(folder: Path, model: GmsaModel, tokenizer: PreTrainedTokenizerFast, base_name: str, licence: str) -> None:
+    """config.json, generation_config.json and the tokenizer."""
     config = describe(model, base_name, licence)
     write_json(folder / "config.json", config)
     generation = {"bos_token_id": config.get("bos_token_id"), "eos_token_id": model.config.end_ids, "do_sample": False}
     write_json(folder / "generation_config.json", {key: value for key, value in generation.items() if value is not None})
     _write_tokenizer(folder, tokenizer, model.config.window)
-    (folder / "README.md").write_text(card if card is not None else f"# {name}\n", encoding="utf-8")
 
 
 def _data_files(graph_path: Path) -> list[str]:
     model = onnx.load(graph_path, load_external_data=False)
-    locations = {
-        entry.value for tensor in model.graph.initializer for entry in tensor.external_data if entry.key == "location"
-    }
-    return [f"onnx/{location}" for location in sorted(locations)]
+    entries = [entry for tensor in model.graph.initializer for entry in tensor.external_data]
+    return [f"onnx/{location}" for location in sorted({entry.value for entry in entries if entry.key == "location"})]
 
 
 def write_manifest(folder: str | Path, name: str | None = None, dtypes: tuple[str, ...] | None = None) -> None:

@@ -110,22 +110,17 @@ class GmsaModel(nn.Module):
     def set_trainable(self, names: list[str]) -> list[nn.Parameter]:
         """Freezes everything but the named parts and gives their parameters. Names: `encoder` (with LoRA: the
         low-rank update and the norm alone), `lsa`, `tcp`, `decoder`, `decoder.qkv`, `embedding`."""
+        stacks = {name: getattr(self, name) for name in ("encoder", "lsa", "tcp", "decoder")}
+        parts = {name: list(stack.named_parameters()) for name, stack in stacks.items() if stack is not None}
+        if self.config.encoder_lora and "encoder" in parts:
+            parts["encoder"] = [(name, p) for name, p in parts["encoder"] if "lora_" in name or name == "norm.weight"]
+        parts["decoder.qkv"] = [(name, p) for name, p in parts["decoder"] if name.split(".")[-2] in ("q_proj", "k_proj", "v_proj")]
+        parts["embedding"] = list(self.embed_tokens.named_parameters())
         self.requires_grad_(False)
         for name in names:
-            part = getattr(self, name, None) if name in ("encoder", "lsa", "tcp", "decoder") else None
-            if name == "encoder" and part and self.config.encoder_lora:
-                chosen = [p for n, p in part.named_parameters() if "lora_" in n or n == "norm.weight"]
-            elif name == "decoder.qkv":
-                chosen = [p for n, p in self.decoder.named_parameters() if n.split(".")[-2] in ("q_proj", "k_proj", "v_proj")]
-            elif name == "embedding":
-                chosen = list(self.embed_tokens.parameters())
-            elif part is not None:
-                chosen = list(part.parameters())
-            else:
-                known = [one for one in ("encoder", "lsa", "tcp") if getattr(self, one) is not None]
-                known += ["decoder", "decoder.qkv", "embedding"]
-                raise ValueError(f"Unknown trainable part {name!r}; known: {', '.join(known)}.")
-            for parameter in chosen:
+            if name not in parts:
+                raise ValueError(f"Unknown trainable part {name!r}; known: {', '.join(parts)}.")
+            for _, parameter in parts[name]:
                 parameter.requires_grad_(True)
         return [parameter for parameter in self.parameters() if parameter.requires_grad]
 
