@@ -1,5 +1,7 @@
 """Needle questions: a sentence with a made-up fact somewhere in long prose, and a question that it alone answers."""
 
+import bisect
+import itertools
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -79,23 +81,19 @@ def _hide(haystack: Haystack, draw: random.Random, fact: str, answer: str, lengt
         hay = haystack.draw(draw, room)
         if not holds_answer("".join(text for text, _ in hay), [answer]):
             break
-    total = sum(count for _, count in hay)
-    before, place = 0, 0
-    while place < len(hay) and before < depth * total:
-        before += hay[place][1]
-        place += 1
+    before = [0, *itertools.accumulate(count for _, count in hay)]
+    place = bisect.bisect_left(before, depth * before[-1])
     return "".join([*(text for text, _ in hay[:place]), fact, *(text for text, _ in hay[place:])]).strip()
 
 
 def needle_scores(needles: list[Needle], records: list[dict[str, Any]]) -> dict[str, Any]:
     """Accuracy by length, as `accuracy/4096` with its interval and n, and by length and depth, as `accuracy/4096/0.5`."""
-    by_cell: dict[tuple[int, float], list[float]] = {}
     found = {record["id"]: record["accuracy"] for record in records}
-    for one in needles:
-        by_cell.setdefault((one.length, one.depth), []).append(found[one.question.id])
     scores: dict[str, Any] = {}
-    for length in sorted({length for length, _ in by_cell}):
-        values = [value for (other, _), cell in by_cell.items() if other == length for value in cell]
-        scores[f"accuracy/{length}"] = asdict(mean_with_interval(values)) | {"n": len(values)}
-        scores |= {f"accuracy/{length}/{depth:.2f}": sum(cell) / len(cell) for (other, depth), cell in by_cell.items() if other == length}
+    for length in sorted({one.length for one in needles}):
+        values = {one: found[one.question.id] for one in needles if one.length == length}
+        scores[f"accuracy/{length}"] = asdict(mean_with_interval(list(values.values()))) | {"n": len(values)}
+        for depth in dict.fromkeys(one.depth for one in values):
+            cell = [value for one, value in values.items() if one.depth == depth]
+            scores[f"accuracy/{length}/{depth:.2f}"] = sum(cell) / len(cell)
     return scores
