@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from types import UnionType
@@ -267,3 +268,16 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
     for assignment in overrides:
         _override(value, assignment)
     return config_from_dict(value)
+
+
+def exported_config(folder: str | Path) -> tuple[ModelConfig, dict[str, Any]]:
+    """The model configuration as far as a model folder's config.json holds it, and all of config.json."""
+    path = Path(folder) / "config.json"
+    if not path.is_file():
+        raise ConfigError(f"{folder} is not a model folder: it has no config.json.")
+    description = json.loads(path.read_text(encoding="utf-8"))
+    block = description.get("gmsa", {})
+    if block.get("format") != 1:
+        raise ConfigError(f"{path} has no `gmsa` block of format 1.")
+    fields = {"refusal": ""} | {key: value for key, value in block.items() if key in ModelConfig.model_fields}
+    return ModelConfig(**fields), description

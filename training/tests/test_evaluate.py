@@ -122,7 +122,7 @@ def test_the_command_writes_settings_scores_and_a_record_a_question(folders, cap
     assert [record["id"] for record in report["records"]] == ["s0", "s1"]
     assert {"question", "answers", "prediction", "token_ids", "em", "f1"} <= report["records"][0].keys()
     printed = capsys.readouterr().out
-    assert "n = 2" in printed and "EM" in printed
+    assert "n = 2" in printed and "em  " in printed
     assert compare_main([str(out), str(out)]) == 0
     assert "100.0 %" in capsys.readouterr().out
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from export_models import TEXT, Graphs
 
-from gmsa_training.model.merging import merge_groups
+from gmsa_training.model.gmsa_model import merge_groups
 
 # A model folder, the suffix of a dtype, and how close it must come to PyTorch (relative to the largest value).
 CASES = [("plain", "", 1e-5), ("quantized", "", 1e-5), ("quantized", "_q4", 1e-5), ("quantized", "_q4f16", 1e-2)]

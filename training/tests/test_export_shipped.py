@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gmsa_training.export.external_data import FILE_LIMIT_BYTES
+from gmsa_training.export.weights import FILE_LIMIT_BYTES
 from gmsa_training.export.model_folder import folder_sizes
 
 MODELS = sorted(path.parent for path in (Path(__file__).parents[2] / "models").glob("*/manifest.json"))

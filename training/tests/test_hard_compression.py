@@ -13,8 +13,7 @@ from recording_runtime import RecordingRuntime, question
 
 from gmsa_training.evaluation.hard_compression import SentenceIndex, sentences, soft_token_count
 from gmsa_training.evaluation.inference import Gmsa, InferenceError
-from gmsa_training.evaluation.questions import evaluate_questions
-from gmsa_training.evaluation.readings import Reader
+from gmsa_training.evaluation.questions import evaluate_questions, readings
 
 TEXT = (
     "The harbour was quiet in the morning. Fishing boats lay at the quay. The lighthouse was built in 1874 by Ada Ferrin. "
@@ -64,9 +63,9 @@ def test_a_question_without_a_word_in_common_keeps_the_beginning(gmsa):
 def test_hard_compressions_read_as_many_tokens_as_there_are_soft_tokens(gmsa):
     long = TEXT * 3
     asked = [question(1, long), question(2, long), question(3, "Short.")]
-    soft = Reader(gmsa, "gmsa", 4).read(asked)
+    soft = readings(gmsa, asked, "gmsa", 4)
     for mode in ("truncated", "bm25"):
-        found = Reader(gmsa, mode, 4).read(asked)
+        found = readings(gmsa, asked, mode, 4)
         assert [(one.tokens, one.read) for one in found] == [(one.tokens, one.read) for one in soft]
         assert all(len(one.input.before) == 1 + one.read and not one.input.soft_tokens for one in found)
         assert all(one.input.after == other.input.after for one, other in zip(found, soft))
@@ -74,7 +73,7 @@ def test_hard_compressions_read_as_many_tokens_as_there_are_soft_tokens(gmsa):
 
 
 def test_truncation_keeps_the_beginning_and_the_question(gmsa):
-    (one,) = Reader(gmsa, "truncated", 2).read([question(7, TEXT)])
+    (one,) = readings(gmsa, [question(7, TEXT)], "truncated", 2)
     assert TEXT.startswith(gmsa.decode(one.input.before[1:]))
     assert gmsa.decode(one.input.after) == "\n\nQuestion: What is 7?\nAnswer:"
 
@@ -86,7 +85,7 @@ def test_the_chat_prompt_is_the_template_around_the_tokens_of_the_context(tokeni
     tokenizer = tiny_tokenizer()
     tokenizer.chat_template = CHAT
     gmsa = Gmsa(RecordingRuntime(tokenizer), 8)
-    (full,), (closed,) = (Reader(gmsa, mode, 4, chat=True).read([question(7, "The door.")]) for mode in ("full", "closed"))
+    (full,), (closed,) = (readings(gmsa, [question(7, "The door.")], mode, 4, chat=True) for mode in ("full", "closed"))
     instruction = "in as few words as possible.\nQuestion: What is 7?<|im_end|>\n<|im_start|>assistant\n"
     assert tokenizer.decode(full.input.before) == "<|im_start|>user\nThe door."
     assert tokenizer.decode(full.input.after) == "\n\nAnswer the question about the text above " + instruction

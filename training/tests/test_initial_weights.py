@@ -5,7 +5,7 @@ from test_model import base
 from gmsa_training.config import ConfigError, ModelConfig
 from gmsa_training.model.checkpoint import packed_state, save_packed
 from gmsa_training.model.gmsa_model import GmsaModel
-from gmsa_training.training.initial_weights import load_initial_weights
+from gmsa_training.export.reload import load_initial_weights
 
 
 def build(**options) -> GmsaModel:

@@ -9,7 +9,7 @@ import pytest
 
 from gmsa_training.data.jsonl import DataError
 from gmsa_training.data.prose import ProseSource
-from gmsa_training.data.questions import fact_templates
+from gmsa_training.data.questions import facts as made_facts
 from gmsa_training.data.questions.cloze import ClozeSource, make_cloze
 from gmsa_training.data.questions.facts import FactSource
 from gmsa_training.data.questions.source import Context, Wanted
@@ -131,22 +131,22 @@ def test_some_facts_have_another_subject_with_the_same_relation(prose):
 
 
 def test_no_fact_is_one_of_those_that_measure():
-    facts = " ".join(text for template in fact_templates.TEMPLATES for text in (*template.statements, *template.questions))
-    for kind, fact, question in needles._TEMPLATES:
-        for text in (fact, question):
+    facts = " ".join(text for template in made_facts.TEMPLATES for text in (*template.statements, *template.questions))
+    for template in needles._WORDS["templates"]:
+        for text in (template["fact"], template["question"]):
             for part in re.split(r"\{\w+\}", text):
                 assert len(part.split()) < 3 or part.strip() not in facts
     words = ("magic", "parcel", "password", "safe", "spare key", "village", "weigh", "born")
     assert not [word for word in words if word in facts.lower()]
-    names = {*fact_templates.FIRST_NAMES, *fact_templates._SITES, *fact_templates._DEVICES, *fact_templates._EVENTS}
-    theirs = {*needles._PEOPLE, *needles._CITIES, *needles._COLOURS, *needles._THINGS, *needles._ROOMS}
+    names = {*made_facts.FIRST_NAMES, *made_facts.SITES, *made_facts.DEVICES, *made_facts.EVENTS}
+    theirs = {word for kind in ("person", "city", "colour", "thing", "room") for word in needles._WORDS[kind]}
     assert not names & theirs and not {name.lower() for name in names} & {name.lower() for name in theirs}
-    assert not {*fact_templates.SYLLABLES, *fact_templates._OPEN} & set(needles._SYLLABLES)
-    assert 30 <= len(fact_templates.TEMPLATES) == len(set(fact_templates.TEMPLATES))
+    assert not {*made_facts.SYLLABLES, *made_facts.OPEN} & set(needles._WORDS["syllable"])
+    assert 30 <= len(made_facts.TEMPLATES) == len(set(made_facts.TEMPLATES))
 
 
 def test_every_template_names_its_subject_and_its_value():
-    for template in fact_templates.TEMPLATES:
+    for template in made_facts.TEMPLATES:
         assert all("{s}" in text and "{v}" in text for text in template.statements)
         assert all("{s}" in text and "{v}" not in text and text.endswith("?") for text in template.questions)
-        assert template.subject in fact_templates.SUBJECTS and template.value in fact_templates.VALUES
+        assert template.subject in made_facts.SUBJECTS and template.value in made_facts.VALUES

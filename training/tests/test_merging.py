@@ -1,6 +1,6 @@
 import torch
 
-from gmsa_training.model.merging import merge_groups
+from gmsa_training.model.gmsa_model import merge_groups
 
 
 def test_a_ragged_last_group_is_averaged_over_its_own_tokens():

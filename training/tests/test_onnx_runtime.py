@@ -7,11 +7,12 @@ import pytest
 import torch
 from export_models import tiny_model, tiny_tokenizer
 
+from gmsa_training.config import ConfigError
 from gmsa_training.evaluation.inference import DecoderInput, Gmsa, InferenceError, batches_by_length
 from gmsa_training.evaluation.onnx_runtime import OnnxRuntime, merge_padded
 from gmsa_training.evaluation.torch_runtime import TorchRuntime
 from gmsa_training.export import export_model
-from gmsa_training.model.merging import merge_groups
+from gmsa_training.model.gmsa_model import merge_groups
 
 TEXTS = [
     "The red house stands by the river. Anna painted the old door green in May.",
@@ -97,10 +98,10 @@ def test_an_unknown_rate_and_a_sequence_over_the_window_are_refused(pair):
 
 
 def test_a_folder_without_the_dtype_or_that_is_no_model_is_refused(pair, tmp_path):
-    with pytest.raises(InferenceError, match="not a model folder"):
+    with pytest.raises(ConfigError, match="not a model folder"):
         OnnxRuntime(tmp_path)
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(InferenceError, match="no `gmsa` block"):
+    with pytest.raises(ConfigError, match="no `gmsa` block"):
         OnnxRuntime(tmp_path)
 
 

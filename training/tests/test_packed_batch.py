@@ -9,7 +9,7 @@ from tiny_run import tiny_config
 from gmsa_training.data.loading import StageLoaders
 from gmsa_training.data.packed_batch import FlatBatches, PackedBatch
 from gmsa_training.data.packing import pack
-from gmsa_training.model.attention import turn_attention
+from gmsa_training.model.fused_layer import turn_attention
 
 
 def tensors(record) -> list[torch.Tensor]:

@@ -140,7 +140,7 @@ def test_passages_that_the_file_calls_gold_stay_and_are_left_out_of_a_refused_co
     for _ in range(50):
         item = source.draw(draw, Wanted(context_tokens={130: 1.0}))
         assert sum("lies 2 miles" in one or "lies 3 miles" in one for one in item.passages) == 2
-    for row in source.rows:
+    for row in source.drawn:
         passages = source._without_answer(row, Wanted(), draw)
         assert passages is None or not set(passages) & {row.passages[i] for i in row.gold}
 

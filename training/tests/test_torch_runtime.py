@@ -7,7 +7,6 @@ from export_models import tiny_model, tiny_tokenizer
 from gmsa_training.config import LoraConfig
 from gmsa_training.evaluation.inference import Gmsa
 from gmsa_training.evaluation.torch_runtime import TorchRuntime
-from gmsa_training.model.fixed_weights import with_fixed_weights
 
 IDS = [[5, 9, 40, 41, 42, 300, 12], [7, 8]]
 
@@ -24,7 +23,7 @@ def test_fixed_weights_are_those_of_the_forward_pass_and_leave_the_model_alone(t
             if name.endswith("lora_b"):
                 parameter.normal_(std=0.1)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    fixed = with_fixed_weights(model)
+    fixed = model.with_fixed_weights()
     ids = torch.tensor([IDS[0]])
     with torch.no_grad():
         hidden, expected = fixed.encoder(fixed.embed_tokens(ids)), model.encoder(model.embed_tokens(ids))
@@ -55,6 +54,6 @@ def test_bfloat16_runs_and_stays_near_float32(tokenizer):
 
 
 def test_positions_stay_exact_in_bfloat16(tokenizer):
-    model = with_fixed_weights(tiny_model(tokenizer, quantized=True), dtype=torch.bfloat16)
+    model = tiny_model(tokenizer, quantized=True).with_fixed_weights(dtype=torch.bfloat16)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
     assert all(stack.rotary.inv_freq.dtype == torch.float32 for stack in (model.encoder, model.lsa, model.decoder))

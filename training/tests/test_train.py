@@ -12,7 +12,7 @@ from tiny_run import tiny_config, write_base, write_data
 from gmsa_training.config import ConfigError, Stage
 from gmsa_training.model.checkpoint import apply_packed_state, load_packed, load_packed_state, packed_state
 from gmsa_training.training import train
-from gmsa_training.training.schedule import learning_rate
+from gmsa_training.training.train import learning_rate
 from gmsa_training.training.train import Trainer
 
 

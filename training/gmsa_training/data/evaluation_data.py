@@ -6,15 +6,12 @@
 
 The id may be missing or null; the place in the file then serves. scripts/lib/qa-data.mjs reads them alike for the browser."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from gmsa_training.data.jsonl import DataError, numbered_rows
 from gmsa_training.data.questions.source import passage_text
@@ -34,7 +31,7 @@ class EvaluationQuestion:
     passages: tuple[str, ...] = ()
     gold: tuple[int, ...] = ()
 
-    def about(self, passages: Sequence[str]) -> EvaluationQuestion:
+    def about(self, passages: Sequence[str]) -> "EvaluationQuestion":
         """The same question about other passages, of which none is known to hold the answer."""
         return replace(self, context=PASSAGE_BREAK.join(passages), passages=tuple(passages), gold=())
 
@@ -47,48 +44,44 @@ class Document:
     source: str
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True)
-
-
-class _Question(_Strict):
+class _Question(BaseModel, strict=True):
     id: str | None = None
     question: str
     answers: list[str] = Field(min_length=1)
 
 
-class _Passage(_Strict):
+class _Passage(BaseModel, strict=True):
     title: str | None = None
     text: str
 
 
-class _Row(_Strict):
+class _Row(BaseModel, strict=True):
     text: str | None = None
     passages: list[_Passage] | None = None
     gold: int | list[int] = []
     qas: list[_Question] | None = None
 
 
-def _checked(kind: type[BaseModel], row: Any, where: str) -> Any:
-    try:
-        return kind.model_validate(row)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise DataError(f"{where}, {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+def _rows(path: Path) -> Iterator[tuple[int, _Row, list[_Question]]]:
+    """Line number, row and its questions."""
+    for number, value in numbered_rows(path):
+        try:
+            row = _Row.model_validate(value)
+            yield number, row, row.qas if row.qas is not None else [_Question.model_validate(value)]
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise DataError(f"{path}, line {number}, {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
 
 
 def _questions(path: Path) -> Iterator[EvaluationQuestion]:
-    for number, value in numbered_rows(path):
-        where = f"{path}, line {number}"
-        row: _Row = _checked(_Row, value, where)
-        asked: list[_Question] = row.qas if row.qas is not None else [_checked(_Question, value, where)]
+    for number, row, asked in _rows(path):
         if row.passages is None and row.text is None:
-            raise DataError(f"{where}, has neither a text nor passages.")
+            raise DataError(f"{path}, line {number}, has neither a text nor passages.")
         # Of SQuAD the paragraph alone; passages come after their titles.
         passages = (row.text or "",) if row.passages is None else tuple(passage_text(one.model_dump()) for one in row.passages)
         gold = tuple(row.gold) if isinstance(row.gold, list) else (row.gold,)
         if not all(0 <= one < len(passages) for one in gold):
-            raise DataError(f"{where}, has a `gold` that is not the number of a passage.")
+            raise DataError(f"{path}, line {number}, has a `gold` that is not the number of a passage.")
         for index, one in enumerate(asked, start=1):
             name = f"line {number}, question {index}" if one.id is None else one.id
             yield EvaluationQuestion(name, one.question, tuple(one.answers), PASSAGE_BREAK.join(passages), passages, gold)

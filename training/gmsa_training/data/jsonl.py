@@ -1,7 +1,5 @@
 """Reading JSON Lines files, plain or compressed (.gz, .xz)."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import lzma

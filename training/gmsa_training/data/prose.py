@@ -1,7 +1,5 @@
 """Windows of prose."""
 
-from __future__ import annotations
-
 import bisect
 import itertools
 import random

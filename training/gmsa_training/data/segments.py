@@ -1,11 +1,10 @@
 """Cutting a text into segments that are encoded independently. The rules, and why, are in docs/formats/segmentation.md;
 the browser applies the same ones (src/segments/), and both read src/segments/vectors.json in their tests."""
 
-from __future__ import annotations
-
 import functools
+import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 _WHITE = "\t\n\x0b\x0c\r \u00a0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -77,35 +76,24 @@ class _Piece:
     start: int
 
 
-def _pieces(text: str, encode: Callable[[list[str]], list[list[int]]], limit: int) -> list[_Piece]:
+def _pieces(text: str, encode: Callable[[list[str]], list[list[int]]], limit: int) -> Iterator[_Piece]:
+    """Sentences; where one is over the limit its words, and of an over-long word its slices."""
     boundaries = find_boundaries(text)
 
-    def split(marks: list[tuple[int, int]], start: int, end: int) -> list[tuple[int, int, int]]:
-        """(start, end, level of the boundary at start) of the stretches between the marks."""
-        edges = [(start, None), *marks, (end, None)]
-        return [(a, b, level) for (a, level), (b, _) in zip(edges, edges[1:])]
+    def split(depth: int, start: int, end: int, level: int) -> Iterator[_Piece]:
+        if depth == 2:
+            marks = [(position, -1) for position in range(start + _SLICE, end, _SLICE)]
+        else:
+            marks = [mark for mark in boundaries if start < mark[0] < end and mark[1] + depth > 0]
+        edges = [(start, level), *marks, (end, 0)]
+        stretches = [(a, b, before) for (a, before), (b, _) in zip(edges, edges[1:])]
+        for (a, b, before), ids in zip(stretches, encode([text[a:b] for a, b, _ in stretches])):
+            if len(ids) <= limit or depth == 2:
+                yield _Piece(text[a:b], ids, before, a)
+            else:
+                yield from split(depth + 1, a, b, before)
 
-    atoms = split([mark for mark in boundaries if mark[1] >= 1], 0, len(text))
-    pieces: list[_Piece] = []
-
-    def add(start: int, end: int, level: int | None, ids: list[int]) -> None:
-        pieces.append(_Piece(text[start:end], ids, 0 if level is None else level, start))
-
-    for (start, end, level), ids in zip(atoms, encode([text[a:b] for a, b, _ in atoms])):
-        if len(ids) <= limit:
-            add(start, end, level, ids)
-            continue
-        words = split([mark for mark in boundaries if start < mark[0] < end], start, end)
-        for (word_start, word_end, word_level), word_ids in zip(words, encode([text[a:b] for a, b, _ in words])):
-            first_level = level if word_level is None else word_level
-            if len(word_ids) <= limit:
-                add(word_start, word_end, first_level, word_ids)
-                continue
-            marks = [(position, -1) for position in range(word_start + _SLICE, word_end, _SLICE)]
-            slices = split(marks, word_start, word_end)
-            for (a, b, slice_level), slice_ids in zip(slices, encode([text[a:b] for a, b, _ in slices])):
-                add(a, b, first_level if slice_level is None else slice_level, slice_ids)
-    return pieces
+    return split(0, 0, len(text), 0)
 
 
 def cut_segments(text: str, encode: Callable[[list[str]], list[list[int]]], limit: int = 512) -> list[Segment]:
@@ -117,10 +105,8 @@ def cut_segments(text: str, encode: Callable[[list[str]], list[list[int]]], limi
     text = normalise(text)
     if not text:
         return []
-    pieces = _pieces(text, encode, limit)
-    totals = [0]
-    for piece in pieces:
-        totals.append(totals[-1] + len(piece.ids))
+    pieces = list(_pieces(text, encode, limit))
+    totals = [0, *itertools.accumulate(len(piece.ids) for piece in pieces)]
 
     @functools.cache
     def hash_before(number: int) -> int:

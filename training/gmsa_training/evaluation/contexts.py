@@ -1,7 +1,5 @@
 """Contexts made for a measurement: without the answer, or among the passages of other rows."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 
@@ -24,9 +22,8 @@ def fill_contexts(
 
     The same file, question and seed give the same context. Raises DataError if there are too few passages."""
     pool = list(dict.fromkeys(text for one in everything for text in one.passages))
-    lengths = {text: len(ids) for text, ids in zip(pool, encode([text + PASSAGE_BREAK for text in pool]))}
-    own = [text for one in questions for text in one.passages if text not in lengths]
-    lengths |= {text: len(ids) for text, ids in zip(own, encode([text + PASSAGE_BREAK for text in own]))}
+    known = list(dict.fromkeys([*pool, *(text for one in questions for text in one.passages)]))
+    lengths = {text: len(ids) for text, ids in zip(known, encode([text + PASSAGE_BREAK for text in known]))}
     filled = []
     for one in questions:
         draw = random.Random(f"{seed} {one.id}")

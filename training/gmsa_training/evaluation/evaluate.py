@@ -13,8 +13,6 @@ The mode says what stands for the context: its soft tokens (gmsa), its own token
 as there are soft tokens at the rate: the first ones (truncated) or the sentences that BM25 selects by the question (bm25).
 Decoding is greedy; of an answer the first line is scored."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import random
@@ -23,14 +21,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gmsa_training.data.evaluation_data import EvaluationQuestion, read_documents, read_questions
+from gmsa_training.config import ConfigError
+from gmsa_training.data.evaluation_data import read_documents, read_questions
 from gmsa_training.data.jsonl import DataError
 from gmsa_training.evaluation.contexts import fill_contexts, make_unanswerable
 from gmsa_training.evaluation.inference import Gmsa, InferenceError
 from gmsa_training.evaluation.metrics import Mean
 from gmsa_training.evaluation.needle import Haystack, make_needles, needle_scores
-from gmsa_training.evaluation.questions import evaluate_questions
-from gmsa_training.evaluation.readings import MODES
+from gmsa_training.evaluation.questions import MODES, evaluate_questions
 from gmsa_training.evaluation.restoration import evaluate_restoration
 from gmsa_training.evaluation.results import RESULTS, append_result, read_report, result_line
 from gmsa_training.evaluation.runtimes import add_model_options, check_model_options, load_runtime, model_settings
@@ -38,17 +36,6 @@ from gmsa_training.export import ExportError
 
 TASKS = ("questions", "restoration", "needle")
 _PROMPT_POSITIONS = 128  # that a prompt, an answer and the ends of segments take beside a needle's context
-_LABELS = {
-    "em": "EM",
-    "f1": "F1",
-    "accuracy": "accuracy",
-    "refused": "refused",
-    "f1_ratio": "F1 / reference",
-    "token_bleu": "token BLEU-4, corpus",
-    "token_bleu_per_text": "token BLEU-4, per text",
-    "sacrebleu": "sacrebleu",
-    "prefix_em": "Prefix EM",
-}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -87,16 +74,16 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
         if (value := getattr(options, name)) is not None and value < 1:
             parser.error(f"--{name.replace('_', '-')} must be at least 1.")
     soft = options.task == "restoration" or options.mode == "gmsa"
-    if options.task == "restoration" and options.mode != "gmsa":
-        parser.error("--mode is for questions; what is restored are soft tokens.")
-    if options.task != "questions" and (options.unanswerable or options.fill):
-        parser.error("--unanswerable and --fill are for --task questions.")
-    if options.base and soft:
-        parser.error("--base knows no soft tokens; choose another --mode: full, closed, truncated or bm25.")
-    if options.base and options.mode in ("truncated", "bm25") and options.rate is None:
-        parser.error(f"--mode {options.mode} of --base needs --rate.")
-    if options.prompt == "chat" and soft:
-        parser.error("--prompt chat is for a context's own tokens; soft tokens are read through the model's template.")
+    cut = options.mode in ("truncated", "bm25")
+    for wrong, message in (
+        (options.task == "restoration" and options.mode != "gmsa", "--mode is for questions; what is restored are soft tokens."),
+        (options.task != "questions" and (options.unanswerable or options.fill), "--unanswerable and --fill are for --task questions."),
+        (options.base and soft, "--base knows no soft tokens; choose another --mode: full, closed, truncated or bm25."),
+        (options.base and cut and options.rate is None, f"--mode {options.mode} of --base needs --rate."),
+        (options.prompt == "chat" and soft, "--prompt chat is for a context's own tokens; soft tokens are read through the model's template."),
+    ):
+        if wrong:
+            parser.error(message)
 
 
 def _chosen(items: list[Any], options: argparse.Namespace) -> list[Any]:
@@ -107,28 +94,17 @@ def _chosen(items: list[Any], options: argparse.Namespace) -> list[Any]:
     return [items[number] for number in sorted(numbers[: options.sample])]
 
 
-def _questions(gmsa: Gmsa, options: argparse.Namespace) -> tuple[list[EvaluationQuestion], int]:
-    """The questions as they are asked, and how many the file has."""
-    everything = read_questions(options.data)
-    questions = _chosen(everything, options)
-    if options.unanswerable:
-        questions = make_unanswerable(questions, everything)
-    if options.fill:
-        questions = fill_contexts(questions, everything, options.fill, gmsa.encode)
-    return questions, len(everything)
-
-
-def _measure(gmsa: Gmsa, options: argparse.Namespace, rate: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Scores, with n and of how many, and records."""
+def _ask(gmsa: Gmsa, options: argparse.Namespace, rate: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     asking = {"chat": options.prompt == "chat", "unanswerable": options.unanswerable}
-    if options.task == "restoration":
-        documents = list(read_documents(options.data))
-        scores, records = evaluate_restoration(gmsa, _chosen(documents, options), options.tokens, rate, True)
-        return scores | {"of": scores["n"]}, records
     if options.task == "questions":
-        questions, of = _questions(gmsa, options)
-        scores, records = evaluate_questions(gmsa, questions, options.mode, rate, True, **asking)
-        return scores | {"of": of}, records
+        everything = read_questions(options.data)
+        questions = _chosen(everything, options)
+        if options.unanswerable:
+            questions = make_unanswerable(questions, everything)
+        if options.fill:
+            questions = fill_contexts(questions, everything, options.fill, gmsa.encode)
+        scores, records = evaluate_questions(gmsa, questions, options.mode, rate, **asking)
+        return scores | {"of": len(everything)}, records
     # A segment may end in a group that is not full.
     share = {"full": 1.0, "closed": 0.0}.get(options.mode, 1 / rate + 2 / gmsa.config.segment_length)
     fitting = [length for length in options.lengths if share * length + _PROMPT_POSITIONS <= gmsa.config.window]
@@ -137,12 +113,12 @@ def _measure(gmsa: Gmsa, options: argparse.Namespace, rate: int) -> tuple[dict[s
     haystack = Haystack([one.text for one in read_documents(options.data)], gmsa.encode)
     depths = [i / max(1, options.depths - 1) for i in range(options.depths)]
     needles = make_needles(haystack, fitting, depths, options.count, options.seed)
-    scores, records = evaluate_questions(gmsa, [one.question for one in needles], options.mode, rate, True, **asking)
+    scores, records = evaluate_questions(gmsa, [one.question for one in needles], options.mode, rate, **asking)
     return scores | needle_scores(needles, records) | {"of": scores["n"]}, records
 
 
 def evaluate(gmsa: Gmsa, options: argparse.Namespace) -> dict[str, Any]:
-    """The report of one measurement: settings, scores, seconds and records. options: checked ones."""
+    """The report of one measurement: settings, scores (with n and of how many), seconds and records. options: checked ones."""
     started = time.monotonic()
     rate = options.rate or gmsa.config.default_rate
     task = "unanswerable" if options.unanswerable else "long" if options.fill else options.task
@@ -155,7 +131,11 @@ def evaluate(gmsa: Gmsa, options: argparse.Namespace) -> dict[str, Any]:
         "tokens": options.tokens if task == "restoration" else options.fill,
         "seed": options.seed,
     }
-    scores, records = _measure(gmsa, options, rate)
+    if task == "restoration":
+        documents = _chosen(list(read_documents(options.data)), options)
+        scores, records = evaluate_restoration(gmsa, documents, options.tokens, rate)
+    else:
+        scores, records = _ask(gmsa, options, rate)
     return {"settings": settings, "scores": scores, "seconds": round(time.monotonic() - started, 1), "records": records}
 
 
@@ -183,14 +163,10 @@ def print_line(line: dict[str, Any]) -> None:
         f"n = {line['n']} of {line['of']}; percent [95 % interval]"
     )
     for name, value in line["metrics"].items():
-        label = _LABELS.get(name, name)
         if isinstance(value, dict):
-            print(f"{label:<24}{Mean(value['value'], value['low'], value['high']).percent()}")
-        elif name.startswith("mean_"):
-            print(f"{label:<24}{value:.0f}")
+            print(f"{name:<24}{Mean(value['value'], value['low'], value['high']).percent()}")
         else:
-            print(f"{label:<24}{100 * value:.1f}")
-    sys.stdout.flush()
+            print(f"{name:<24}{value if name.startswith('mean_') else 100 * value:.1f}")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -201,7 +177,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         reference = read_report(options.reference) if options.reference else None
         report = evaluate(Gmsa(load_runtime(options), options.batch_size), options)
-    except (DataError, ExportError, InferenceError) as error:
+    except (ConfigError, DataError, ExportError, InferenceError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 1
     if options.json:

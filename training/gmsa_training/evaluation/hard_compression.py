@@ -1,10 +1,8 @@
 """Contexts cut down to a number of tokens: their beginning, or the sentences that BM25 finds nearest to the question."""
 
-from __future__ import annotations
-
+import functools
 import os
 from collections.abc import Callable
-from types import ModuleType
 
 import numpy as np
 
@@ -23,32 +21,25 @@ def sentences(text: str) -> list[str]:
     return [text[start:end] for start, end in zip(edges, edges[1:]) if end > start]
 
 
-def _bm25s() -> ModuleType:
-    # Where there is JAX, importing bm25s makes it take most of the GPU's memory, of which BM25 needs none.
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    import bm25s
-
-    return bm25s
-
-
-def _words(texts: list[str]) -> list[list[str]]:
-    return _bm25s().tokenize(texts, stopwords="en", return_ids=False, show_progress=False)
-
-
 class SentenceIndex:
     """BM25 (k1 1.5, b 0.75, English stop words left out) over the sentences of one text."""
 
     def __init__(self, text: str, encode: Callable[[list[str]], list[list[int]]]) -> None:
+        # Where there is JAX, importing bm25s makes it take most of the GPU's memory, of which BM25 needs none.
+        os.environ.setdefault("JAX_PLATFORMS", "cpu")
+        import bm25s
+
+        self._words = functools.partial(bm25s.tokenize, stopwords="en", return_ids=False, show_progress=False)
         pieces = sentences(text)
         self.ids = encode(pieces) if pieces else []
-        words = _words(pieces) if pieces else []
+        words = self._words(pieces) if pieces else []
         self._retriever = None
         if any(words):
-            self._retriever = _bm25s().BM25(k1=1.5, b=0.75)
+            self._retriever = bm25s.BM25(k1=1.5, b=0.75)
             self._retriever.index(words, show_progress=False)
 
     def _scores(self, question: str) -> np.ndarray:
-        (words,) = _words([question])
+        (words,) = self._words([question])
         if self._retriever is None or not words:
             return np.zeros(len(self.ids))
         return self._retriever.get_scores(words)

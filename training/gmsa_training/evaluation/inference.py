@@ -3,10 +3,7 @@ ONNX Runtime (`onnx_runtime.py`) or the model in PyTorch (`torch_runtime.py`). E
 
 The decoder's inputs are those of docs/formats/model-folder.md."""
 
-from __future__ import annotations
-
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +45,15 @@ class Generated:
     margin: float
 
 
-class Runtime(ABC):
+@dataclass(frozen=True)
+class Best:
+    """The token with the largest logit in each row of a batch, and the gap to the second largest."""
+
+    tokens: list[int]
+    gaps: list[float]
+
+
+class Runtime:
     """The four networks of one model."""
 
     config: ModelConfig
@@ -56,13 +61,41 @@ class Runtime(ABC):
     # Padded positions of a batch, which bound its memory.
     max_positions: int
 
-    @abstractmethod
     def compress(self, segments: list[list[int]], rate: int) -> list[Any]:
         """Soft tokens [ceil(T / rate), H] of each segment of token ids; one padded batch."""
+        raise NotImplementedError
 
-    @abstractmethod
+    def prefill(self, inputs: list[DecoderInput]) -> tuple[Any, Best]:
+        """The batch, of the runtime's own kind, and the first tokens."""
+        raise NotImplementedError
+
+    def step(self, batch: Any, rows: list[int], tokens: list[int]) -> Best:
+        """Keeps these rows of the batch alone, adds a token to each, and gives the next ones."""
+        raise NotImplementedError
+
     def generate(self, inputs: list[DecoderInput]) -> list[Generated]:
         """Continues each sequence until an end token or its `max_new_tokens`; one padded batch."""
+        tokens: list[list[int]] = [[] for _ in inputs]
+        margins = [float("inf")] * len(inputs)
+        alive = list(range(len(inputs)))  # the rows of the batch
+        running = set(alive)
+        batch, best = self.prefill(inputs)
+        while True:
+            for index, token, gap in zip(alive, best.tokens, best.gaps):
+                if index not in running:
+                    continue
+                margins[index] = min(margins[index], gap)
+                if token not in self.config.end_ids:
+                    tokens[index].append(token)
+                if token in self.config.end_ids or len(tokens[index]) == inputs[index].max_new_tokens:
+                    running.remove(index)
+            if not running:
+                return [Generated(ids, margin) for ids, margin in zip(tokens, margins)]
+            rows = list(range(len(alive)))
+            if 2 * len(running) <= len(alive):
+                rows = [row for row in rows if alive[row] in running]
+                alive = [alive[row] for row in rows]
+            best = self.step(batch, rows, [best.tokens[row] for row in rows])
 
 
 def batches_by_length(lengths: Sequence[int], rows: int, positions: int) -> Iterator[list[int]]:
@@ -79,7 +112,7 @@ def batches_by_length(lengths: Sequence[int], rows: int, positions: int) -> Iter
 
 
 class Gmsa:
-    """Texts in, texts out. on_progress(done, total) is called after every batch."""
+    """Texts in, texts out."""
 
     def __init__(self, runtime: Runtime, batch_size: int) -> None:
         self.runtime, self.config, self.batch_size = runtime, runtime.config, batch_size
@@ -95,10 +128,6 @@ class Gmsa:
     def segments(self, text: str) -> list[Segment]:
         return cut_segments(text, self.encode, self.config.segment_length)
 
-    def cut(self, texts: Iterable[str]) -> dict[str, list[list[int]]]:
-        """Token ids of the segments of each text."""
-        return {text: [segment.ids for segment in self.segments(text)] for text in dict.fromkeys(texts)}
-
     def check_rate(self, rate: int) -> None:
         """Raises InferenceError unless the model compresses at a rate."""
         if self.config.method == "full":
@@ -106,20 +135,17 @@ class Gmsa:
         if rate not in self.config.rates:
             raise InferenceError(f"The model was not trained for rate {rate}; its rates are {self.config.rates}.")
 
-    def compress(
-        self, segments: list[list[int]], rate: int, on_progress: Callable[[int, int], None] | None = None
-    ) -> list[Any]:
+    def _in_batches(self, run: Callable[[list[Any]], list[Any]], items: Sequence[Any], lengths: Sequence[int]) -> list[Any]:
+        found: list[Any] = [None] * len(items)
+        for batch in batches_by_length(lengths, self.batch_size, self.runtime.max_positions):
+            for index, result in zip(batch, run([items[i] for i in batch]), strict=True):
+                found[index] = result
+        return found
+
+    def compress(self, segments: list[list[int]], rate: int) -> list[Any]:
         """Soft tokens of each segment."""
         self.check_rate(rate)
-        found: list[Any] = [None] * len(segments)
-        done = 0
-        for batch in batches_by_length([len(ids) for ids in segments], self.batch_size, self.runtime.max_positions):
-            for index, soft in zip(batch, self.runtime.compress([segments[i] for i in batch], rate), strict=True):
-                found[index] = soft
-            done += len(batch)
-            if on_progress:
-                on_progress(done, len(segments))
-        return found
+        return self._in_batches(lambda batch: self.runtime.compress(batch, rate), segments, [len(ids) for ids in segments])
 
     def question_input(
         self,
@@ -132,9 +158,7 @@ class Gmsa:
         (prompt,) = self.encode([self.config.question_template.replace("{question}", normalise(question))])
         return DecoderInput([*self.config.prefix_ids, *context_ids], list(soft_tokens), prompt, max_new_tokens)
 
-    def chat_input(
-        self, question: str, context_ids: Sequence[int] | None, max_new_tokens: int = MAX_ANSWER_TOKENS
-    ) -> DecoderInput:
+    def chat_input(self, question: str, context_ids: Sequence[int] | None) -> DecoderInput:
         """Asks through the tokenizer's chat template: the original prompt, or, with None, the question alone."""
         if not self.runtime.tokenizer.chat_template:
             raise InferenceError("The tokenizer has no chat template.")
@@ -144,20 +168,14 @@ class Gmsa:
         prompt = self.runtime.tokenizer.apply_chat_template([message], tokenize=False, add_generation_prompt=True)
         head, _, tail = prompt.partition(place) if context_ids is not None else ("", "", prompt)
         before, after = self.encode([head, tail])
-        return DecoderInput([*before, *(context_ids or ())], [], after, max_new_tokens)
-
-    def rows_of(self, positions: int) -> int:
-        """Sequences of so many positions that make a full batch."""
-        return max(1, min(self.batch_size, self.runtime.max_positions // positions))
+        return DecoderInput([*before, *(context_ids or ())], [], after, MAX_ANSWER_TOKENS)
 
     def restore_input(self, soft_tokens: Any, tokens: int) -> DecoderInput:
         """Restores one segment that had so many tokens."""
         (instruction,) = self.encode([self.config.restore_instruction])
         return DecoderInput(list(self.config.prefix_ids), [soft_tokens], instruction, tokens + _RESTORE_SLACK)
 
-    def generate(
-        self, inputs: list[DecoderInput], on_progress: Callable[[int, int], None] | None = None
-    ) -> list[Generated]:
+    def generate(self, inputs: list[DecoderInput]) -> list[Generated]:
         lengths = [len(one) + one.max_new_tokens for one in inputs]
         for one, length in zip(inputs, lengths):
             if length > self.config.window:
@@ -165,12 +183,4 @@ class Gmsa:
                     f"A sequence of {len(one)} positions and up to {one.max_new_tokens} new tokens is over the window "
                     f"of {self.config.window}; use a higher rate or a shorter text."
                 )
-        found: list[Generated | None] = [None] * len(inputs)
-        done = 0
-        for batch in batches_by_length(lengths, self.batch_size, self.runtime.max_positions):
-            for index, generated in zip(batch, self.runtime.generate([inputs[i] for i in batch]), strict=True):
-                found[index] = generated
-            done += len(batch)
-            if on_progress:
-                on_progress(done, len(inputs))
-        return found  # type: ignore[return-value]  # every index is in one batch
+        return self._in_batches(self.runtime.generate, inputs, lengths)

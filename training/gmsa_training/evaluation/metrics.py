@@ -2,12 +2,10 @@
 
 All scores are between 0 and 1. scripts/lib/squad-metrics.mjs computes the answers' scores alike for the browser."""
 
-from __future__ import annotations
-
 import re
 import string
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,14 +61,10 @@ def first_line(output: str) -> str:
     return output.strip().split("\n", 1)[0].strip()
 
 
-def _words(ids: Sequence[int]) -> str:
-    return " ".join(map(str, ids))
-
-
 def token_bleu(predictions: Sequence[Sequence[int]], references: Sequence[Sequence[int]]) -> tuple[float, list[float]]:
     """BLEU-4 over token ids: of the whole corpus, and of each text (exponentially smoothed)."""
     metric = BLEU(tokenize="none", force=True)
-    found, expected = [_words(ids) for ids in predictions], [_words(ids) for ids in references]
+    found, expected = ([" ".join(map(str, ids)) for ids in side] for side in (predictions, references))
     each = [metric.sentence_score(a, [b]).score / 100 for a, b in zip(found, expected, strict=True)]
     # Without the effective order, a text of fewer than four tokens has no BLEU-4 even if it is right.
     each = [1.0 if a == b else score for score, a, b in zip(each, found, expected)]
@@ -84,11 +78,8 @@ def text_bleu(predictions: Sequence[str], references: Sequence[str]) -> float:
 
 def prefix_match(prediction: Sequence[int], reference: Sequence[int]) -> float:
     """Prefix EM: the share of the reference's tokens before the first that differs."""
-    matching = 0
-    for a, b in zip(prediction, reference):
-        if a != b:
-            break
-        matching += 1
+    pairs = enumerate(zip(prediction, reference))
+    matching = next((place for place, (a, b) in pairs if a != b), min(len(prediction), len(reference)))
     return matching / len(reference) if len(reference) else 1.0
 
 
@@ -104,27 +95,24 @@ class Mean:
         return f"{100 * self.value:.1f}  [{100 * self.low:.1f}, {100 * self.high:.1f}]"
 
 
-def mean_with_interval(values: Sequence[float], resamples: int = 2000, seed: int = 0) -> Mean:
-    """Percentile bootstrap over the values; the same values give the same interval."""
+def _interval(values: np.ndarray, mean: Callable[[np.ndarray], np.ndarray]) -> Mean:
+    """Percentile bootstrap over the last axis with 2,000 resamples; the same values give the same interval."""
+    draws = np.random.default_rng(0).integers(0, values.shape[-1], (2000, values.shape[-1]))
+    low, high = np.percentile(mean(values[..., draws]), [2.5, 97.5])
+    return Mean(float(mean(values)), float(low), float(high))
+
+
+def mean_with_interval(values: Sequence[float]) -> Mean:
     if not len(values):
         raise ValueError("There are no values to average.")
-    array = np.asarray(values, dtype=np.float64)
-    draws = np.random.default_rng(seed).integers(0, len(array), (resamples, len(array)))
-    low, high = np.percentile(array[draws].mean(axis=1), [2.5, 97.5])
-    return Mean(float(array.mean()), float(low), float(high))
+    return _interval(np.asarray(values, dtype=np.float64), lambda drawn: drawn.mean(-1))
 
 
-def ratio_with_interval(
-    values: Sequence[float], references: Sequence[float], resamples: int = 2000, seed: int = 0
-) -> Mean | None:
-    """Mean of the values over the mean of the references of the same questions, with a paired percentile bootstrap:
-    both are resampled together. None where the references' mean is 0, in the data or in a resample."""
-    pairs = np.asarray([values, references], dtype=np.float64)
-    if pairs.shape[1] == 0 or not pairs[1].any():
+def ratio_with_interval(values: Sequence[float], references: Sequence[float]) -> Mean | None:
+    """Mean of the values over the mean of the references of the same questions, with a paired bootstrap: both are
+    resampled together. None where the references' mean is 0, in the data or in a resample."""
+    if not np.any(references):
         return None
-    draws = np.random.default_rng(seed).integers(0, pairs.shape[1], (resamples, pairs.shape[1]))
-    means = np.stack([side[draws].mean(axis=1) for side in pairs])
-    if not means[1].all():
-        return None
-    low, high = np.percentile(means[0] / means[1], [2.5, 97.5])
-    return Mean(float(pairs[0].mean() / pairs[1].mean()), float(low), float(high))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = _interval(np.asarray([values, references], dtype=np.float64), lambda pair: pair[0].mean(-1) / pair[1].mean(-1))
+    return found if np.isfinite(found.high) else None

@@ -1,32 +1,21 @@
 """Needle questions: a sentence with a made-up fact somewhere in long prose, and a question that it alone answers."""
 
-from __future__ import annotations
-
+import bisect
+import itertools
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from gmsa_training.data.evaluation_data import EvaluationQuestion
 from gmsa_training.data.jsonl import DataError
 from gmsa_training.evaluation.hard_compression import sentences
 from gmsa_training.evaluation.metrics import holds_answer, mean_with_interval
 
-_PEOPLE = ["Odile", "Tomasz", "Ingrid", "Rafael", "Mei", "Kofi", "Yusuf", "Petra", "Linnea", "Anselm", "Noor", "Dario"]
-_CITIES = ["Lisbon", "Tallinn", "Quito", "Nairobi", "Osaka", "Bergen", "Tbilisi", "Cusco", "Halifax", "Ghent", "Perth", "Fez"]
-_COLOURS = ["red", "blue", "green", "yellow", "white", "black", "brown", "purple", "orange", "silver", "golden", "grey"]
-_THINGS = ["kettle", "ladder", "barrel", "statue", "bucket", "lantern", "anvil", "basket", "drum", "sofa", "mirror", "cart"]
-_ROOMS = ["archive", "boiler room", "library", "greenhouse", "observatory", "workshop", "cellar", "chapel"]
-_SYLLABLES = ["ka", "ro", "mi", "tel", "vor", "sha", "lin", "dex", "pol", "ny", "bru", "gar", "zo", "fen", "ula", "quin"]
-# (fact, question); {answer} is replaced by one of the kind that is named first.
-_TEMPLATES = [
-    ("number", "The magic number of {city} is {answer}.", "What is the magic number of {city}?"),
-    ("number", "The parcel that {person} sent weighs {answer} grams.", "How many grams does the parcel that {person} sent weigh?"),
-    ("thing", "{person} keeps the spare key under the {answer}.", "Under what does {person} keep the spare key?"),
-    ("word", "The password to the {room} is {answer}.", "What is the password to the {room}?"),
-    ("word", "{person} was born in the village of {answer}.", "In which village was {person} born?"),
-    ("number", "The safe in the {room} opens with the code {answer}.", "With which code does the safe in the {room} open?"),
-]
+_WORDS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -40,14 +29,14 @@ class Needle:
 
 def _fact(draw: random.Random) -> tuple[str, str, str]:
     """Fact, question and answer; no answer can be guessed."""
-    kind, fact, question = draw.choice(_TEMPLATES)
+    template = draw.choice(_WORDS["templates"])
     answer = {
         "number": str(draw.randrange(1000, 100_000)),
-        "thing": f"{draw.choice(_COLOURS)} {draw.choice(_THINGS)}",
-        "word": "".join(draw.sample(_SYLLABLES, 4)).capitalize(),
-    }[kind]
-    values = {"city": draw.choice(_CITIES), "person": draw.choice(_PEOPLE), "room": draw.choice(_ROOMS)}
-    return fact.format(answer=answer, **values), question.format(**values), answer
+        "thing": f"{draw.choice(_WORDS['colour'])} {draw.choice(_WORDS['thing'])}",
+        "word": "".join(draw.sample(_WORDS["syllable"], 4)).capitalize(),
+    }[template["kind"]]
+    values = {name: draw.choice(_WORDS[name]) for name in ("city", "person", "room")}
+    return template["fact"].format(answer=answer, **values), template["question"].format(**values), answer
 
 
 class Haystack:
@@ -92,23 +81,19 @@ def _hide(haystack: Haystack, draw: random.Random, fact: str, answer: str, lengt
         hay = haystack.draw(draw, room)
         if not holds_answer("".join(text for text, _ in hay), [answer]):
             break
-    total = sum(count for _, count in hay)
-    before, place = 0, 0
-    while place < len(hay) and before < depth * total:
-        before += hay[place][1]
-        place += 1
+    before = [0, *itertools.accumulate(count for _, count in hay)]
+    place = bisect.bisect_left(before, depth * before[-1])
     return "".join([*(text for text, _ in hay[:place]), fact, *(text for text, _ in hay[place:])]).strip()
 
 
 def needle_scores(needles: list[Needle], records: list[dict[str, Any]]) -> dict[str, Any]:
     """Accuracy by length, as `accuracy/4096` with its interval and n, and by length and depth, as `accuracy/4096/0.5`."""
-    by_cell: dict[tuple[int, float], list[float]] = {}
     found = {record["id"]: record["accuracy"] for record in records}
-    for one in needles:
-        by_cell.setdefault((one.length, one.depth), []).append(found[one.question.id])
     scores: dict[str, Any] = {}
-    for length in sorted({length for length, _ in by_cell}):
-        values = [value for (other, _), cell in by_cell.items() if other == length for value in cell]
-        scores[f"accuracy/{length}"] = asdict(mean_with_interval(values)) | {"n": len(values)}
-        scores |= {f"accuracy/{length}/{depth:.2f}": sum(cell) / len(cell) for (other, depth), cell in by_cell.items() if other == length}
+    for length in sorted({one.length for one in needles}):
+        values = {one: found[one.question.id] for one in needles if one.length == length}
+        scores[f"accuracy/{length}"] = asdict(mean_with_interval(list(values.values()))) | {"n": len(values)}
+        for depth in dict.fromkeys(one.depth for one in values):
+            cell = [value for one, value in values.items() if one.depth == depth]
+            scores[f"accuracy/{length}/{depth:.2f}"] = sum(cell) / len(cell)
     return scores

@@ -1,53 +1,68 @@
-"""Scores of answered questions."""
+"""Asking questions and scoring the answers. What the decoder reads in the place of a context, by mode:
 
-from __future__ import annotations
+    gmsa       its soft tokens
+    full       its own tokens (the original prompt)
+    closed     nothing
+    truncated  its first tokens, as many as it has soft tokens at the rate
+    bm25       sentences that BM25 selects by the question, up to as many tokens"""
 
-import sys
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
+
+from tqdm import tqdm
 
 from gmsa_training.data.evaluation_data import EvaluationQuestion
 from gmsa_training.data.questions.source import CHARACTERS_PER_TOKEN
 from gmsa_training.evaluation import metrics
-from gmsa_training.evaluation.inference import Gmsa, InferenceError
+from gmsa_training.evaluation.hard_compression import SentenceIndex, soft_token_count
+from gmsa_training.evaluation.inference import DecoderInput, Gmsa, InferenceError
 from gmsa_training.evaluation.metrics import mean_with_interval
-from gmsa_training.evaluation.readings import Reader
 
-# Full batches of a chunk, by rows as by positions, so that a device is kept busy and memory stays bounded.
-_CHUNK_BATCHES = 2
-
-
-def reporter(what: str, enabled: bool) -> Callable[[int, int], None]:
-    """Prints progress, at most every five seconds."""
-    last = time.monotonic()
-
-    def report(done: int, total: int) -> None:
-        nonlocal last
-        if enabled and time.monotonic() - last > 5:
-            last = time.monotonic()
-            print(f"{what}: {done} of {total}", file=sys.stderr, flush=True)
-
-    return report
+MODES = ("gmsa", "full", "closed", "truncated", "bm25")
+_CHUNK_BATCHES = 8  # full batches, by rows as by positions, of the questions that are read together
 
 
-def _chunks(questions: Sequence[EvaluationQuestion], gmsa: Gmsa) -> list[list[int]]:
-    """Numbers of the questions, those about one context together."""
-    rows = _CHUNK_BATCHES * gmsa.batch_size
-    room = _CHUNK_BATCHES * gmsa.runtime.max_positions * CHARACTERS_PER_TOKEN
-    by_context: dict[str, list[int]] = {}
-    for number, one in enumerate(questions):
-        by_context.setdefault(one.context, []).append(number)
-    chunks: list[list[int]] = []
-    characters = 0
-    for context, numbers in by_context.items():
-        if not chunks or len(chunks[-1]) + len(numbers) > rows or characters + len(context) > room:
-            chunks.append([])
-            characters = 0
-        chunks[-1] += numbers
-        characters += len(context)
-    return chunks
+@dataclass(frozen=True)
+class Reading:
+    """A decoder's input; tokens: of the context; read: of what stands in its place."""
+
+    input: DecoderInput
+    tokens: int
+    read: int
+
+
+def readings(gmsa: Gmsa, questions: Sequence[EvaluationQuestion], mode: str, rate: int, chat: bool = False) -> list[Reading]:
+    """What the decoder reads of each question. A context of several questions is cut and compressed once.
+
+    chat: through the chat template of the tokenizer instead of the model's own template; not for soft tokens."""
+    contexts = dict.fromkeys(one.context for one in questions) if mode != "closed" else {}
+    segments = {text: [segment.ids for segment in gmsa.segments(text)] for text in contexts}
+    soft: dict[str, list[Any]] = {}
+    if mode == "gmsa":
+        compressed = iter(gmsa.compress([ids for one in segments.values() for ids in one], rate))
+        soft = {text: [next(compressed) for _ in one] for text, one in segments.items()}
+    indices = {text: SentenceIndex(text, gmsa.encode) for text in contexts if mode == "bm25"}
+    found = []
+    for one in questions:
+        own = segments.get(one.context, [])
+        whole = [token for ids in own for token in ids]
+        budget = soft_token_count(own, rate)
+        match mode:
+            case "full":
+                ids = whole
+            case "truncated":
+                ids = whole[:budget]
+            case "bm25":
+                ids = indices[one.context].select(one.question, budget)
+            case _:
+                ids = []
+        if chat:
+            asked = gmsa.chat_input(one.question, None if mode == "closed" else ids)
+        else:
+            asked = gmsa.question_input(one.question, soft.get(one.context, ()), ids)
+        found.append(Reading(asked, len(whole), budget if mode == "gmsa" else len(ids)))
+    return found
 
 
 def _record(gmsa: Gmsa, one: EvaluationQuestion, token_ids: list[int]) -> dict[str, Any]:
@@ -76,30 +91,28 @@ def question_scores(gmsa: Gmsa, records: list[dict[str, Any]], unanswerable: boo
 
 
 def evaluate_questions(
-    gmsa: Gmsa,
-    questions: list[EvaluationQuestion],
-    mode: str,
-    rate: int,
-    progress: bool = False,
-    *,
-    chat: bool = False,
-    unanswerable: bool = False,
+    gmsa: Gmsa, questions: list[EvaluationQuestion], mode: str, rate: int, *, chat: bool = False, unanswerable: bool = False
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Gives scores and one record a question, in order; `readings.py` has the modes.
+    """Gives scores and one record a question, in order.
 
     unanswerable: no context holds its answer, so only refusals are scored."""
     if unanswerable and not gmsa.config.refusal:
         raise InferenceError("The model has no refusal: it was not trained to say that a text does not hold the answer.")
     if mode == "gmsa" and chat:
         raise InferenceError("Soft tokens are read through the model's own template, not through the chat template.")
-    reader = Reader(gmsa, mode, rate, chat)
-    segments, answered = reporter("segments", progress), reporter("questions", progress)
+    places: dict[str, int] = {}
+    for number, one in enumerate(questions):
+        places.setdefault(one.context, number)
+    order = sorted(range(len(questions)), key=lambda number: places[questions[number].context])
+    # So many positions that a device is kept busy and memory stays bounded.
+    room = _CHUNK_BATCHES * gmsa.runtime.max_positions * CHARACTERS_PER_TOKEN
+    size = max(1, min(_CHUNK_BATCHES * gmsa.batch_size, int(room / max(1, *map(len, places)))))
     records: dict[int, dict[str, Any]] = {}
-    for chunk in _chunks(questions, gmsa):
-        readings = reader.read([questions[number] for number in chunk], segments)
-        done = len(records)
-        generated = gmsa.generate([one.input for one in readings], lambda new, _: answered(done + new, len(questions)))
-        for number, reading, output in zip(chunk, readings, generated, strict=True):
+    for start in tqdm(range(0, len(order), size), "chunks of questions", mininterval=5):
+        chunk = order[start : start + size]
+        found = readings(gmsa, [questions[number] for number in chunk], mode, rate, chat)
+        generated = gmsa.generate([one.input for one in found])
+        for number, reading, output in zip(chunk, found, generated, strict=True):
             sizes = {"tokens": reading.tokens, "read": reading.read}
             records[number] = _record(gmsa, questions[number], output.token_ids) | sizes
     ordered = [records[number] for number in sorted(records)]

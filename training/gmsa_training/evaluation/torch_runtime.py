@@ -2,17 +2,25 @@
 
 B batch, L positions of the longest sequence, H hidden size."""
 
-from __future__ import annotations
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedTokenizerFast
 
-from gmsa_training.evaluation.inference import DecoderInput, Generated, Runtime
-from gmsa_training.model.fixed_weights import with_fixed_weights
+from gmsa_training.evaluation.inference import Best, DecoderInput, Runtime
 from gmsa_training.model.gmsa_model import GmsaModel
 
 _PREFILL_POSITIONS = 1024  # a step of the prefill, so that no mask is larger than [B, 1, this, L]
+
+
+@dataclass
+class _Batch:
+    """padding [B]: positions on the left of each row. length: of the rows, padding included."""
+
+    cache: DynamicCache
+    padding: Tensor
+    length: int
 
 
 class TorchRuntime(Runtime):
@@ -28,7 +36,7 @@ class TorchRuntime(Runtime):
         # cuDNN's attention plans a graph for every new shape, and every generated token has one.
         torch.backends.cuda.enable_cudnn_sdp(False)
         self.config, self.tokenizer, self.device = model.config, tokenizer, torch.device(device)
-        self.model = with_fixed_weights(model, self.device, dtype)
+        self.model = model.with_fixed_weights(self.device, dtype)
         self.max_positions = 131072 if self.device.type == "cuda" else 8192
 
     def _ids(self, ids: list[int]) -> Tensor:
@@ -66,44 +74,24 @@ class TorchRuntime(Runtime):
             hidden = self.model.decoder(part, positions, mask.unsqueeze(1), cache)
         return hidden[:, -1]
 
+    def _best(self, hidden: Tensor) -> Best:
+        top = self.model.logits(hidden).float().topk(2)
+        return Best(top.indices[:, 0].tolist(), (top.values[:, 0] - top.values[:, 1]).tolist())
+
     @torch.inference_mode()
-    def generate(self, inputs: list[DecoderInput]) -> list[Generated]:
+    def prefill(self, inputs: list[DecoderInput]) -> tuple[_Batch, Best]:
         embeds, padding = self._sequences(inputs)
-        length = embeds.shape[1]
-        cache = DynamicCache()
-        hidden = self._prefill(embeds, padding, cache)
-        ends = self._ids(self.config.end_ids)
-        limits = self._ids([one.max_new_tokens for one in inputs])
-        alive = torch.arange(len(inputs), device=self.device)
-        running = torch.ones(len(inputs), dtype=torch.bool, device=self.device)
-        # Rows that leave the batch write what they have by their index; a finished row writes -1.
-        steps: list[tuple[Tensor, Tensor]] = []
-        margins = torch.full((len(inputs),), float("inf"), device=self.device)
-        number = 0
-        while True:
-            top = self.model.logits(hidden).float().topk(2)
-            best = top.indices[:, 0]
-            gap = top.values[:, 0] - top.values[:, 1]
-            margins[alive] = torch.where(running, torch.minimum(margins[alive], gap), margins[alive])
-            running = running & ~torch.isin(best, ends)
-            steps.append((alive, torch.where(running, best, -1)))
-            number += 1
-            running = running & (limits[alive] > number)
-            left = int(running.sum())
-            if not left:
-                break
-            if 2 * left <= len(alive):
-                kept = running.nonzero().squeeze(1)
-                cache.batch_select_indices(kept)
-                alive, running, best, padding = alive[kept], running[kept], best[kept], padding[kept]
-            embeds = self.model.embed_tokens(best.unsqueeze(1))
-            positions = (length - padding).unsqueeze(1)
-            length += 1
-            mask = (torch.arange(length, device=self.device) >= padding.view(-1, 1, 1)).unsqueeze(1)
-            hidden = self.model.decoder(embeds, positions, mask, cache)[:, -1]
-        tokens: list[list[int]] = [[] for _ in inputs]
-        for rows, ids in steps:
-            for row, token in zip(rows.tolist(), ids.tolist()):
-                if token >= 0:
-                    tokens[row].append(token)
-        return [Generated(ids, margin) for ids, margin in zip(tokens, margins.tolist())]
+        batch = _Batch(DynamicCache(), padding, embeds.shape[1])
+        return batch, self._best(self._prefill(embeds, padding, batch.cache))
+
+    @torch.inference_mode()
+    def step(self, batch: _Batch, rows: list[int], tokens: list[int]) -> Best:
+        if len(rows) < len(batch.padding):
+            kept = self._ids(rows)
+            batch.cache.batch_select_indices(kept)
+            batch.padding = batch.padding[kept]
+        positions = (batch.length - batch.padding).unsqueeze(1)
+        batch.length += 1
+        mask = (torch.arange(batch.length, device=self.device) >= batch.padding.view(-1, 1, 1)).unsqueeze(1)
+        embeds = self.model.embed_tokens(self._ids(tokens).unsqueeze(1))
+        return self._best(self.model.decoder(embeds, positions, mask, batch.cache)[:, -1])

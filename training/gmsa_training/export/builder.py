@@ -5,8 +5,6 @@ works on a Hugging Face folder, so each stack becomes one, with a token table of
 Quantisation is not left to the builder: its own rounding would have to be trusted to give the integers of training.
 """
 
-from __future__ import annotations
-
 import contextlib
 import copy
 import io

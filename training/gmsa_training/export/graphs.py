@@ -1,8 +1,6 @@
 """The four graphs without weights: what onnxruntime-genai's builder gives, with inputs and outputs as
 docs/formats/model-folder.md names them."""
 
-from __future__ import annotations
-
 import onnx
 from onnx import ModelProto, TensorProto, helper
 

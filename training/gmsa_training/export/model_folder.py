@@ -1,7 +1,5 @@
 """The files beside the graphs: config.json, tokenizer, manifest.json and the model card."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path
@@ -16,6 +14,10 @@ from gmsa_training.model.gmsa_model import GmsaModel
 
 FORMAT = 1
 UNLISTED = ("manifest.json", "README.md")
+_FIELDS = (
+    *("encoder_layers", "lsa_layers", "rates", "default_rate", "segment_length", "window", "prefix_ids"),
+    *("question_template", "restore_instruction", "refusal", "end_ids"),
+)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -31,22 +33,8 @@ def describe(model: GmsaModel, base_name: str, licence: str) -> dict[str, Any]:
     if theta := (config.get("rope_parameters") or {}).get("rope_theta"):
         config["rope_theta"] = theta
     config["transformers.js_config"] = {"use_external_data_format": True}
-    config["gmsa"] = {
-        "format": FORMAT,
-        "base_model": base_name,
-        "encoder_layers": gmsa.encoder_layers,
-        "lsa_layers": gmsa.lsa_layers,
-        "rates": gmsa.rates,
-        "default_rate": gmsa.default_rate,
-        "segment_length": gmsa.segment_length,
-        "window": gmsa.window,
-        "prefix_ids": gmsa.prefix_ids,
-        "question_template": gmsa.question_template,
-        "restore_instruction": gmsa.restore_instruction,
-        **({"refusal": gmsa.refusal} if gmsa.refusal else {}),
-        "end_ids": gmsa.end_ids,
-        "licence": licence,
-    }
+    fields = {name: getattr(gmsa, name) for name in _FIELDS if name != "refusal" or gmsa.refusal}
+    config["gmsa"] = {"format": FORMAT, "base_model": base_name, **fields, "licence": licence}
     return config
 
 
@@ -68,30 +56,19 @@ def _write_tokenizer(folder: Path, tokenizer: PreTrainedTokenizerFast, window: i
     path.write_text(compact, encoding="utf-8")
 
 
-def write_description(
-    folder: Path,
-    model: GmsaModel,
-    tokenizer: PreTrainedTokenizerFast,
-    *,
-    name: str,
-    base_name: str,
-    licence: str,
-    card: str | None,
-) -> None:
+def write_description(folder: Path, model: GmsaModel, tokenizer: PreTrainedTokenizerFast, base_name: str, licence: str) -> None:
+    """config.json, generation_config.json and the tokenizer."""
     config = describe(model, base_name, licence)
     write_json(folder / "config.json", config)
     generation = {"bos_token_id": config.get("bos_token_id"), "eos_token_id": model.config.end_ids, "do_sample": False}
     write_json(folder / "generation_config.json", {key: value for key, value in generation.items() if value is not None})
     _write_tokenizer(folder, tokenizer, model.config.window)
-    (folder / "README.md").write_text(card if card is not None else f"# {name}\n", encoding="utf-8")
 
 
 def _data_files(graph_path: Path) -> list[str]:
     model = onnx.load(graph_path, load_external_data=False)
-    locations = {
-        entry.value for tensor in model.graph.initializer for entry in tensor.external_data if entry.key == "location"
-    }
-    return [f"onnx/{location}" for location in sorted(locations)]
+    entries = [entry for tensor in model.graph.initializer for entry in tensor.external_data]
+    return [f"onnx/{location}" for location in sorted({entry.value for entry in entries if entry.key == "location"})]
 
 
 def write_manifest(folder: str | Path, name: str | None = None, dtypes: tuple[str, ...] | None = None) -> None:

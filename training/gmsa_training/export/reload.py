@@ -1,40 +1,23 @@
 """Reads a shipped model folder back: the packed weights for another round of training, or for evaluation in PyTorch."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
-from onnx import TensorProto
+from onnx import numpy_helper
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
-from gmsa_training.config import ModelConfig, QuantizationConfig
-from gmsa_training.export.builder import ROPE_NAMES, ExportError
+from gmsa_training.config import ConfigError, QuantizationConfig, exported_config
+from gmsa_training.export.builder import ExportError
 from gmsa_training.export.graphs import TABLE
 from gmsa_training.export.weights import INT8_ZERO_POINT
-from gmsa_training.model.checkpoint import apply_packed_state, load_packed
+from gmsa_training.model.checkpoint import apply_packed_state, load_packed, load_packed_state
 from gmsa_training.model.gmsa_model import GmsaModel
 
-_DTYPES = {TensorProto.FLOAT: np.float32, TensorProto.FLOAT16: np.float16, TensorProto.UINT8: np.uint8}
-
-
-def _external_tensors(folder: Path, graph: str) -> dict[str, np.ndarray]:
-    """The tensors that a graph keeps in data files, without the rotary tables."""
-    model = onnx.load(folder / graph, load_external_data=False)
-    tensors = {}
-    for tensor in model.graph.initializer:
-        if tensor.data_location != TensorProto.EXTERNAL or tensor.name in ROPE_NAMES:
-            continue
-        where = {entry.key: entry.value for entry in tensor.external_data}
-        path = (folder / graph).parent / where["location"]
-        dtype = np.dtype(_DTYPES[tensor.data_type])
-        values = np.fromfile(path, dtype, int(where["length"]) // dtype.itemsize, offset=int(where["offset"]))
-        tensors[tensor.name] = values.reshape(tuple(tensor.dims))
-    return tensors
+_KINDS = ("integers", "scales", "weight", "bias")  # the last part of a weight's name
 
 
 def _rows(config: dict, name: str) -> dict[str, int]:
@@ -56,7 +39,9 @@ def load_exported(folder: str | Path) -> dict[str, Tensor]:
     entries = dtypes["q4f16" if "q4f16" in dtypes else "fp32"]
     tensors: dict[str, np.ndarray] = {}
     for entry in entries.values():
-        tensors |= _external_tensors(folder, entry["graph"])
+        stored = onnx.load(folder / entry["graph"]).graph.initializer
+        weights = [tensor for tensor in stored if tensor.name.rpartition(".")[2] in _KINDS]
+        tensors |= {tensor.name: numpy_helper.to_array(tensor) for tensor in weights}
     state: dict[str, Tensor] = {}
     for name, array in tensors.items():
         module, _, kind = name.rpartition(".")
@@ -80,22 +65,6 @@ def load_exported(folder: str | Path) -> dict[str, Tensor]:
     return state
 
 
-def read_model_config(folder: str | Path) -> ModelConfig:
-    """The ModelConfig of a model folder, as far as config.json holds it."""
-    folder = Path(folder)
-    gmsa = json.loads((folder / "config.json").read_text(encoding="utf-8"))["gmsa"]
-    dtypes = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["dtypes"]
-    quantized = "q4f16" in dtypes
-    fields = {field: gmsa[field] for field in ModelConfig.model_fields if field in gmsa}
-    fields.setdefault("refusal", "")
-    return ModelConfig(**fields, quantization=QuantizationConfig(linear=quantized, embedding=quantized))
-
-
-def _empty_base(folder: Path) -> nn.Module:
-    config = AutoConfig.from_pretrained(folder)
-    return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-
-
 def load_model(folder: str | Path) -> tuple[GmsaModel, PreTrainedTokenizerFast, str]:
     """Model with its grids on, tokenizer and the name of its base, from a shipped model folder or from a folder of
     packed weights (`checkpoint.save_packed`)."""
@@ -104,9 +73,28 @@ def load_model(folder: str | Path) -> tuple[GmsaModel, PreTrainedTokenizerFast, 
         raise ExportError(f"{folder} is neither a model folder nor a checkpoint: it has no config.json.")
     if not (folder / "manifest.json").is_file():
         return load_packed(folder)
-    description = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    base = _empty_base(folder)
-    model = GmsaModel(base, base.config, read_model_config(folder))
-    apply_packed_state(model, load_exported(folder))
+    config, description = exported_config(folder)
+    weights = load_exported(folder)
+    quantized = any(name.endswith(".int4") for name in weights)
+    config.quantization = QuantizationConfig(linear=quantized, embedding=quantized)
+    base = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder), dtype=torch.float32)
+    model = GmsaModel(base, base.config, config)
+    apply_packed_state(model, weights)
     model.set_quantization(True)
     return model.eval(), AutoTokenizer.from_pretrained(folder), description["gmsa"]["base_model"]
+
+
+def load_initial_weights(model: GmsaModel, folder: Path) -> dict[str, list[str]]:
+    """Fills the model with the weights of a packed checkpoint or a shipped model folder. A model of another method has
+    other parts, so gives the parts that were `taken`, those of the model that stay `fresh`, and those of the folder that
+    are `left`. A part that both have is taken as a whole; raises ConfigError if it does not fit."""
+    state = load_exported(folder) if (folder / "manifest.json").is_file() else load_packed_state(folder)
+    parts = dict(model.named_children())
+    stored = {name.split(".")[0] for name in state}
+    taken = stored & set(parts)
+    chosen = {name: value for name, value in state.items() if name.split(".")[0] in taken}
+    try:
+        apply_packed_state(nn.ModuleDict({name: parts[name] for name in taken}), chosen)
+    except (KeyError, RuntimeError) as error:
+        raise ConfigError(f"The weights in {folder} do not fit the configuration's model: {error}") from error
+    return {"taken": sorted(taken), "fresh": sorted(set(parts) - stored), "left": sorted(stored - set(parts))}

@@ -5,8 +5,6 @@ GridLinear on the int4 grid `<name>.int4` uint8 [out, in / 2] (two integers + 8 
 `<name>.scale` f16 [out, in / 32]; for the embedding on the 8-bit grid `.int8` int8 and `.scale`; anything else f32 (or
 left out, where it equals the base model)."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 
@@ -37,61 +35,48 @@ def packed_state(model: GmsaModel) -> dict[str, Tensor]:
     state: dict[str, Tensor] = {}
     quantization = model.config.quantization
     for name, module in model.named_modules():
+        weight = getattr(module, "weight", None)
         if isinstance(module, GridLinear):
-            weight = module.effective_weight().detach()
-            if quantization.linear:
-                integers, scale = quantize_int4(weight)
-                state[f"{name}.int4"] = pack_int4(integers.flatten(-2))
-                state[f"{name}.scale"] = scale.squeeze(-1).half()
-            else:
-                state[f"{name}.weight"] = weight.float()
+            weight = module.effective_weight()
             if module.bias is not None:
                 state[f"{name}.bias"] = module.bias.detach().float()
-        elif isinstance(module, GridEmbedding):
-            if quantization.embedding:
-                integers, scale = quantize_int8(module.weight.detach())
-                state[f"{name}.int8"] = integers.flatten(-2).to(torch.int8)
-                state[f"{name}.scale"] = scale.squeeze(-1).half()
-            else:
-                state[f"{name}.weight"] = module.weight.detach().float()
-        elif not list(module.children()) and getattr(module, "weight", None) is not None:
-            state[f"{name}.weight"] = module.weight.detach().float()  # norms
+        if isinstance(module, GridLinear) and quantization.linear:
+            integers, scale = quantize_int4(weight.detach())
+            state[f"{name}.int4"] = pack_int4(integers.flatten(-2))
+        elif isinstance(module, GridEmbedding) and quantization.embedding:
+            integers, scale = quantize_int8(weight.detach())
+            state[f"{name}.int8"] = integers.flatten(-2).to(torch.int8)
+        else:
+            if isinstance(weight, Tensor):
+                state[f"{name}.weight"] = weight.detach().float()
+            continue
+        state[f"{name}.scale"] = scale.squeeze(-1).half()
     return {name: value.contiguous().cpu() for name, value in state.items()}
 
 
+@torch.no_grad()
 def apply_packed_state(model: nn.Module, state: dict[str, Tensor]) -> None:
     """Fills the model with packed weights; on their grid, the model gives what was packed, exactly. Low-rank updates
     are reset, being merged into the weights already."""
-    used: set[str] = set()
-
-    def take(name: str) -> Tensor | None:
-        used.add(name)
-        return state.get(name)
-
-    with torch.no_grad():
-        for name, module in model.named_modules():
-            if getattr(module, "lora_b", None) is not None:
-                module.lora_b.zero_()
-            weight = getattr(module, "weight", None)
-            if not isinstance(weight, Tensor):
-                continue
-            scale = take(f"{name}.scale")
-            if (packed := take(f"{name}.int4")) is not None:
-                value = unpack_int4(packed)
-            elif (packed := take(f"{name}.int8")) is not None:
-                value = packed.float()
-            else:
-                value, scale = take(f"{name}.weight"), None
-                if value is None:
-                    raise KeyError(f"The checkpoint has no weight for {name}.")
-            if scale is not None:
-                value = (value.view(*scale.shape, BLOCK_SIZE) * scale.float().unsqueeze(-1)).view(weight.shape)
-            weight.copy_(value)
-            if (bias := take(f"{name}.bias")) is not None:
-                module.bias.copy_(bias)
-    unknown = set(state) - used
-    if unknown:
-        raise KeyError(f"The checkpoint has weights that the model lacks, such as {sorted(unknown)[0]}.")
+    left = dict(state)
+    for name, module in model.named_modules():
+        if getattr(module, "lora_b", None) is not None:
+            module.lora_b.zero_()
+        weight = getattr(module, "weight", None)
+        if not isinstance(weight, Tensor):
+            continue
+        if f"{name}.scale" in left:
+            packed = left.pop(f"{name}.int4", None)
+            value = left.pop(f"{name}.int8").float() if packed is None else unpack_int4(packed)
+            scale = left.pop(f"{name}.scale").float().unsqueeze(-1)
+            value = (value.view(*scale.shape[:-1], BLOCK_SIZE) * scale).view(weight.shape)
+        elif (value := left.pop(f"{name}.weight", None)) is None:
+            raise KeyError(f"The checkpoint has no weight for {name}.")
+        weight.copy_(value)
+        if (bias := left.pop(f"{name}.bias", None)) is not None:
+            module.bias.copy_(bias)
+    if left:
+        raise KeyError(f"The checkpoint has weights that the model lacks, such as {sorted(left)[0]}.")
 
 
 def save_packed(model: GmsaModel, folder: str | Path, base: str) -> None:

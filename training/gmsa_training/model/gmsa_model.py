@@ -4,8 +4,6 @@ compared with, the traditional paradigm and the decoder alone on the original pr
 S segments, T tokens of the longest segment, M soft tokens of the longest segment, B sequences of the decoder, L its
 longest length, H hidden size."""
 
-from __future__ import annotations
-
 import copy
 
 import torch
@@ -16,9 +14,21 @@ from transformers import PretrainedConfig
 from gmsa_training.config import ModelConfig
 from gmsa_training.data.packed_batch import PackedBatch
 from gmsa_training.model.layers import GridEmbedding, GridLinear, KeptStates, LayerStack, with_own_layers
-from gmsa_training.model.merging import merge_groups
 from gmsa_training.model.tcp import TcpHead
 from gmsa_training.model.token_losses import token_losses
+
+
+def merge_groups(hidden_states: Tensor, groups: Tensor, group_count: int) -> Tensor:
+    """Group merging: the mean of each group of r hidden states (paper section 3.2).
+
+    hidden_states [S, T, H]; groups int64 [S, T], the group of each token in 0..group_count-1, or group_count for a
+    padding token. Gives [group_count, H]. A ragged last group is averaged over its own tokens, because only these
+    carry its number; an empty group is zero. Sums are in f32.
+    """
+    flat, index = hidden_states.reshape(-1, hidden_states.shape[-1]).float(), groups.reshape(-1)
+    sums = flat.new_zeros(group_count + 1, flat.shape[-1]).index_add(0, index, flat)
+    counts = flat.new_zeros(group_count + 1).index_add(0, index, torch.ones_like(index, dtype=flat.dtype))
+    return (sums / counts.clamp(min=1).unsqueeze(-1))[:group_count]
 
 
 class GmsaModel(nn.Module):
@@ -52,9 +62,7 @@ class GmsaModel(nn.Module):
         config = self.config
         if not 0 < config.encoder_layers <= len(inner.layers):
             raise ValueError(f"The base model has {len(inner.layers)} layers, so encoder_layers cannot be {config.encoder_layers}.")
-        rms = self.embed_tokens.weight.pow(2).mean().sqrt().item()
-        if config.soft_token_scale == "final_norm":
-            rms = None
+        rms = self.embed_tokens.weight.pow(2).mean().sqrt().item() if config.soft_token_scale == "embeddings" else None
         self.encoder = self._stack(inner, copy.deepcopy(inner.layers[: config.encoder_layers]))
         if config.method == "tcp":
             scale = rms or inner.norm.weight.detach().pow(2).mean().sqrt().item()
@@ -62,13 +70,11 @@ class GmsaModel(nn.Module):
             nn.init.ones_(self.encoder.norm.weight)
         else:
             self.lsa = self._stack(inner, copy.deepcopy(inner.layers[: config.lsa_layers]))
-            if config.random_lsa:
-                for parameter in self.lsa.layers.parameters():
-                    if parameter.dim() > 1:
-                        nn.init.normal_(parameter, std=base_config.initializer_range)
-            if rms:
-                nn.init.constant_(self.encoder.norm.weight, rms)
-                nn.init.constant_(self.lsa.norm.weight, rms)
+            for parameter in self.lsa.layers.parameters():
+                if config.random_lsa and parameter.dim() > 1:
+                    nn.init.normal_(parameter, std=base_config.initializer_range)
+            for stack in (self.encoder, self.lsa) if rms else ():
+                nn.init.constant_(stack.norm.weight, rms)
         for stack in (self.encoder, self.lsa):
             for name, module in stack.named_modules() if stack else []:
                 if name.endswith(("o_proj", "down_proj")):
@@ -86,25 +92,35 @@ class GmsaModel(nn.Module):
             elif isinstance(module, GridEmbedding):
                 module.quantize = active and self.config.quantization.embedding
 
+    def with_fixed_weights(self, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> "GmsaModel":
+        """A copy whose weights are what the forward pass uses now, on their grids and with low-rank updates merged, so
+        that they are not computed anew at every step."""
+        fixed = copy.deepcopy(self).eval().requires_grad_(False)
+        for module in fixed.modules():
+            if isinstance(module, (GridLinear, GridEmbedding)):
+                module.weight.copy_(module.effective_weight())
+                module.quantize = False
+            if isinstance(module, GridLinear):
+                module.lora_a = module.lora_b = None
+        # Weights alone: rotary frequencies in bf16 would turn distant positions by whole radians.
+        for parameter in fixed.parameters():
+            parameter.data = parameter.data.to(dtype)
+        return fixed.to(device)
+
     def set_trainable(self, names: list[str]) -> list[nn.Parameter]:
         """Freezes everything but the named parts and gives their parameters. Names: `encoder` (with LoRA: the
         low-rank update and the norm alone), `lsa`, `tcp`, `decoder`, `decoder.qkv`, `embedding`."""
+        stacks = {name: getattr(self, name) for name in ("encoder", "lsa", "tcp", "decoder")}
+        parts = {name: list(stack.named_parameters()) for name, stack in stacks.items() if stack is not None}
+        if self.config.encoder_lora and "encoder" in parts:
+            parts["encoder"] = [(name, p) for name, p in parts["encoder"] if "lora_" in name or name == "norm.weight"]
+        parts["decoder.qkv"] = [(name, p) for name, p in parts["decoder"] if name.split(".")[-2] in ("q_proj", "k_proj", "v_proj")]
+        parts["embedding"] = list(self.embed_tokens.named_parameters())
         self.requires_grad_(False)
         for name in names:
-            part = getattr(self, name, None) if name in ("encoder", "lsa", "tcp", "decoder") else None
-            if name == "encoder" and part and self.config.encoder_lora:
-                chosen = [p for n, p in part.named_parameters() if "lora_" in n or n == "norm.weight"]
-            elif name == "decoder.qkv":
-                chosen = [p for n, p in self.decoder.named_parameters() if n.split(".")[-2] in ("q_proj", "k_proj", "v_proj")]
-            elif name == "embedding":
-                chosen = list(self.embed_tokens.parameters())
-            elif part is not None:
-                chosen = list(part.parameters())
-            else:
-                known = [one for one in ("encoder", "lsa", "tcp") if getattr(self, one) is not None]
-                known += ["decoder", "decoder.qkv", "embedding"]
-                raise ValueError(f"Unknown trainable part {name!r}; known: {', '.join(known)}.")
-            for parameter in chosen:
+            if name not in parts:
+                raise ValueError(f"Unknown trainable part {name!r}; known: {', '.join(parts)}.")
+            for _, parameter in parts[name]:
                 parameter.requires_grad_(True)
         return [parameter for parameter in self.parameters() if parameter.requires_grad]
 

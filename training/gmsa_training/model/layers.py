@@ -2,8 +2,6 @@
 
 B batch, L positions, H hidden size."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Collection
 from typing import Any
@@ -15,8 +13,7 @@ from transformers import Cache
 
 from gmsa_training.config import LoraConfig
 from gmsa_training.data.packed_batch import TurnMask
-from gmsa_training.model import attention
-from gmsa_training.model.fused_layer import FusedLayer, can_be_fused
+from gmsa_training.model.fused_layer import ATTENTION, FusedLayer, can_be_fused
 from gmsa_training.model.quantization import to_int4_grid, to_int8_grid
 
 
@@ -104,7 +101,7 @@ class LayerStack(nn.Module):
         self.rotary = rotary
         for layer in layers:
             layer.self_attn.config = copy.deepcopy(layer.self_attn.config)
-            layer.self_attn.config._attn_implementation = attention.NAME
+            layer.self_attn.config._attn_implementation = ATTENTION
 
     def forward(
         self,

@@ -5,8 +5,6 @@ along the hidden size. Scales are rounded to f16, as they are stored. Both grids
 the grid give the same integers again, so an exporter that quantises the dequantised weights stores those very
 integers (tests/test_quantization.py)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

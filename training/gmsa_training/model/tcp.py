@@ -2,8 +2,6 @@
 the encoder's input, and an MLP on their last hidden states in place of merging and LSA. The paper leaves the MLP's
 shape open; this is ICAE's."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -1,8 +1,6 @@
 """Losses over the whole vocabulary, a chunk of labels at a time: logits of 25k labels and 49k tokens are 5 GB in f32.
 The backward pass computes the logits of a chunk again."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

@@ -5,8 +5,6 @@
 A further round learns what it has data for and forgets some of the rest; a mean of rounds can keep both (Wortsman et al.
 2022, "Robust fine-tuning of zero-shot models" and "Model soups"). The mean is put back on the integer grids."""
 
-from __future__ import annotations
-
 import argparse
 import copy
 import math
@@ -23,7 +21,7 @@ from gmsa_training.config import ConfigError
 from gmsa_training.export import ExportError, load_model
 from gmsa_training.model.checkpoint import save_packed
 from gmsa_training.model.gmsa_model import GmsaModel
-from gmsa_training.training.initial_weights import load_initial_weights
+from gmsa_training.export.reload import load_initial_weights
 
 
 def moving_average(parameters: Iterable[nn.Parameter], decay: float) -> AveragedModel:

@@ -1,7 +1,5 @@
 """A teacher that reads the whole context (`DistillationConfig`)."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,6 @@ from gmsa_training.config import ConfigError, DistillationConfig
 from gmsa_training.data.batches import Taught
 from gmsa_training.data.packed_batch import PackedBatch, Uncompressed
 from gmsa_training.model.checkpoint import load_packed
-from gmsa_training.model.fixed_weights import with_fixed_weights
 from gmsa_training.model.gmsa_model import GmsaModel
 from gmsa_training.model.layers import KeptStates
 from gmsa_training.model.token_losses import distilled_losses, token_losses
@@ -38,10 +35,10 @@ class Teacher:
         if model.config.method != "full":
             raise ConfigError(f"The teacher {config.teacher} has method {model.config.method!r}; it must be 'full'.")
         self.config = config
-        self.model = with_fixed_weights(model, device, dtype)
+        self.model = model.with_fixed_weights(device, dtype)
 
     @classmethod
-    def load(cls, config: DistillationConfig, student: GmsaModel, device: torch.device | str, dtype: torch.dtype) -> Teacher:
+    def load(cls, config: DistillationConfig, student: GmsaModel, device: torch.device | str, dtype: torch.dtype) -> "Teacher":
         """Raises ConfigError if teacher and student do not read and write the same text."""
         if not (Path(config.teacher) / "config.json").is_file():
             raise ConfigError(f"There is no teacher in {config.teacher}; train configs/full-prompt.yaml first, or set distillation.teacher.")

@@ -1,7 +1,5 @@
 """Training losses by objective and rate."""
 
-from __future__ import annotations
-
 import torch
 from accelerate import Accelerator
 from torch import Tensor

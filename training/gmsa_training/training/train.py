@@ -5,8 +5,6 @@
 
 An interrupted run goes on from its last checkpoint when it is started again with the same --out."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import os
@@ -33,14 +31,24 @@ from gmsa_training.model.base_model import BaseModelError, load_base
 from gmsa_training.model.checkpoint import save_packed
 from gmsa_training.model.gmsa_model import GmsaModel
 from gmsa_training.training.averaging import mix, moving_average, swap_with_average
-from gmsa_training.training.distillation import DistilledLoss, Teacher
-from gmsa_training.training.initial_weights import load_initial_weights
+from gmsa_training.training.distillation import Teacher
+from gmsa_training.export.reload import load_initial_weights
 from gmsa_training.training.loss_meter import LossMeter
 from gmsa_training.training.masters import Masters
-from gmsa_training.training.schedule import learning_rate
 from gmsa_training.training.validation import validation_batches
 
 _TRACKERS = {"tensorboard": is_tensorboard_available, "wandb": is_wandb_available}
+_PLACE = ("step", "stage_number", "stage_step", "stage_elapsed")  # where a run is
+
+
+def learning_rate(stage: Stage, step: int, elapsed: float) -> float:
+    """Warm-up, constant, and a linear fall to the final value over the last `decay` of the stage, by steps or by seconds."""
+    progress = max(step / stage.steps if stage.steps else 0.0, elapsed / stage.seconds if stage.seconds else 0.0)
+    warmup = min(1.0, (step + 1) / max(1, stage.warmup_steps))
+    if stage.decay <= 0 or progress <= 1 - stage.decay:
+        return stage.learning_rate * warmup
+    left = max(0.0, (1 - progress) / stage.decay)
+    return warmup * (stage.final_learning_rate + (stage.learning_rate - stage.final_learning_rate) * left)
 
 
 class Trainer:
@@ -50,6 +58,7 @@ class Trainer:
         if config.tracker and not _TRACKERS[config.tracker]():
             raise ConfigError(f"The tracker {config.tracker!r} is not installed; run `pip install {config.tracker}`.")
         self.config, self.out = config, out
+        self.out.mkdir(parents=True, exist_ok=True)
         self.accelerator = Accelerator(cpu=not torch.cuda.is_available(), log_with=config.tracker, project_dir=out)
         self.device = self.accelerator.device
         torch.manual_seed(config.seed)
@@ -81,8 +90,6 @@ class Trainer:
         self.optimizer: torch.optim.AdamW
         self.validation: dict[str, list[PackedBatch]] = {}
 
-    # --- one step -----------------------------------------------------------------------------------------------
-
     def train_step(self, stage: Stage, batches: list[PackedBatch], meter: LossMeter) -> Tensor:
         """Gives the norm of the gradient."""
         rate = learning_rate(stage, self.stage_step, self.stage_elapsed)
@@ -92,7 +99,10 @@ class Trainer:
             if self.teacher is not None and batch.uncompressed is not None:
                 found = self.teacher.loss(self.model, batch)
                 loss, losses = found.total, found.losses
-                self._meter_distillation(meter, batch, found)
+                rows = batch.uncompressed
+                meter.add("divergence", batch.sample_rates[batch.label_sample[rows.labels]], found.divergence)
+                if found.states is not None:
+                    meter.add("states", batch.sample_rates[batch.turn_tokens.sample[rows.turn_tokens]], found.states)
             else:
                 losses = self.model(batch)
                 loss = losses.mean()
@@ -108,14 +118,6 @@ class Trainer:
         self._write_masters()
         return norm
 
-    @staticmethod
-    def _meter_distillation(meter: LossMeter, batch: PackedBatch, found: DistilledLoss) -> None:
-        rows = batch.uncompressed
-        assert rows is not None
-        meter.add("divergence", batch.sample_rates[batch.label_sample[rows.labels]], found.divergence)
-        if found.states is not None:
-            meter.add("states", batch.sample_rates[batch.turn_tokens.sample[rows.turn_tokens]], found.states)
-
     def _write_masters(self, dtype: torch.dtype | None = None) -> None:
         """dtype: other than the configured one."""
         quantization = self.config.model.quantization
@@ -129,8 +131,6 @@ class Trainer:
         swap_with_average(self.masters.trained, self.averaged)
         self._write_masters()
 
-    # --- validation ---------------------------------------------------------------------------------------------
-
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Mean loss of the averaged weights, on their grids, by objective and rate."""
@@ -143,23 +143,13 @@ class Trainer:
         self._swap_averaged()
         return found
 
-    # --- checkpoints --------------------------------------------------------------------------------------------
-
     def save(self) -> None:
         """Everything that is needed to go on, replacing the last checkpoint only once it is whole, and packed weights."""
         if not self.accelerator.is_main_process:
             return
-        self.out.mkdir(parents=True, exist_ok=True)
         self.masters.write(torch.float32, linear_grid=False, embedding_grid=False)
-        state = {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "averaged": self.averaged.state_dict(),
-            "step": self.step,
-            "stage_number": self.stage_number,
-            "stage_step": self.stage_step,
-            "stage_elapsed": self.stage_elapsed,
-        }
+        parts = {"model": self.model, "optimizer": self.optimizer, "averaged": self.averaged}
+        state = {name: part.state_dict() for name, part in parts.items()} | {name: getattr(self, name) for name in _PLACE}
         partial = self.out / "checkpoint.pt.partial"
         torch.save(state, partial)
         os.replace(partial, self.out / "checkpoint.pt")
@@ -174,35 +164,28 @@ class Trainer:
             return None
         state = torch.load(path, map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
-        self.step, self.stage_number = state["step"], state["stage_number"]
-        self.stage_step, self.stage_elapsed = state["stage_step"], state["stage_elapsed"]
+        for name in _PLACE:
+            setattr(self, name, state[name])
         return state
-
-    # --- logging ------------------------------------------------------------------------------------------------
 
     def log(self, **entry: Any) -> None:
         """Adds a line to metrics.jsonl; losses go to the tracker as well, if there is one."""
         if not self.accelerator.is_main_process:
             return
-        self.out.mkdir(parents=True, exist_ok=True)
         line = json.dumps({key: round(value, 5) if isinstance(value, float) else value for key, value in entry.items()})
         with open(self.out / "metrics.jsonl", "a", encoding="utf-8") as file:
             file.write(line + "\n")
         print(line, flush=True)
-        if self.config.tracker and "loss" in entry:
+        if "loss" in entry:
             values = {f"{entry['kind']}/{name}": value for name, value in entry["loss"].items()}
             values |= {name: value for name, value in entry.items() if isinstance(value, float)}
             self.accelerator.log(values, step=entry["step"])
 
-    # --- stages -------------------------------------------------------------------------------------------------
-
     def run(self) -> None:
         resumed = self._resume()
         if self.accelerator.is_main_process:
-            self.out.mkdir(parents=True, exist_ok=True)
             (self.out / "config.json").write_text(self.config.model_dump_json(indent=2) + "\n")
-        if self.config.tracker:
-            self.accelerator.init_trackers(self.config.name, {"config": self.config.model_dump_json()})
+        self.accelerator.init_trackers(self.config.name, {"config": self.config.model_dump_json()})
         taught = self.teacher.reads() if self.teacher else None
         self.loaders = StageLoaders(
             self.maker, self.config.stages, self.config.seed, self.config.workers, taught, self.accelerator.process_index
@@ -215,8 +198,7 @@ class Trainer:
             resumed = None
             self._run_stage(stage)
         self.save()
-        if self.config.tracker:
-            self.accelerator.end_training()
+        self.accelerator.end_training()
 
     def _begin(self, stage: Stage, resumed: dict[str, Any] | None) -> None:
         parameters = self.model.set_trainable(stage.trainable)
@@ -256,10 +238,7 @@ class Trainer:
                 loss, norm_now = meter.take(), norm.item()  # waits for the device
                 now = time.monotonic()
                 self.log(
-                    kind="train",
-                    step=self.step,
-                    stage=stage.name,
-                    seconds=now - self.started,
+                    **self._place("train", stage),
                     lr=learning_rate(stage, self.stage_step, self.stage_elapsed),
                     gradient_norm=norm_now,
                     source_tokens_per_second=sources / (now - logged_at),
@@ -268,11 +247,14 @@ class Trainer:
                 )
                 logged_at, positions, sources = now, 0, 0
             if self.stage_step % self.config.validate_every == 0 or self._ended(stage):
-                self.log(kind="validation", step=self.step, stage=stage.name, seconds=time.monotonic() - self.started, loss=self.validate())
+                self.log(**self._place("validation", stage), loss=self.validate())
             if time.monotonic() - self.started - self.saved_at > self.config.save_every_seconds:
                 self.saved_at = time.monotonic() - self.started
                 self.save()
         steps.close()
+
+    def _place(self, kind: str, stage: Stage) -> dict[str, Any]:
+        return {"kind": kind, "step": self.step, "stage": stage.name, "seconds": time.monotonic() - self.started}
 
     def _take_time(self, elapsed: float) -> None:
         """Sets how long the stage has run. Several processes take the time of the first one, so that all have the same

@@ -1,7 +1,5 @@
 """Fixed batches of text that is never trained on."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 

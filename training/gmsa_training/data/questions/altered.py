@@ -1,12 +1,11 @@
 """Altered answers: another answer stands in the context and is asked for (the substitution of Longpre et al. 2021,
 "Entity-Based Knowledge Conflicts in Question Answering"). Knowing the question by heart then does not help."""
 
-from __future__ import annotations
-
+import functools
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from gmsa_training.data.questions.answer_kinds import answer_pool
+from gmsa_training.data.questions.answer_kinds import kind_of, other_number
 from gmsa_training.data.questions.source import Questions
 from gmsa_training.evaluation.metrics import normalise_answer
 
@@ -52,67 +51,75 @@ class Alterations:
     """Replaces answers by others of their kind. answers: those of a file, from which the others come."""
 
     def __init__(self, answers: Sequence[str]) -> None:
-        self.other = answer_pool(list(answers))
+        self.pools: dict[str | None, list[str]] = {}
+        for answer in dict.fromkeys(answers):
+            self.pools.setdefault(kind_of(answer), []).append(answer)
+
+    def other(self, answer: str, draw: random.Random) -> str | None:
+        """Another answer of the same kind: a number with other digits, all else from the answers of the file."""
+        kind = kind_of(answer)
+        if kind == "number":
+            return other_number(answer, draw)
+        pool = self.pools.get(kind, []) if kind else []
+        return draw.choice(pool) if len(pool) > 1 else None
 
     def alter(self, item: Questions, share: float, draw: random.Random, names: Sequence[str] = ()) -> Questions:
         """The questions with this share of the answers replaced, in the passages as well, where that leaves every
         question right. names: other forms of the first question's answer."""
-        turns, text = list(item.turns), _BREAK.join(item.passages)
-        held: str | None = None
+        altered = _Altered(list(item.turns), _BREAK.join(item.passages))
+        tried = False
         for number, (_, answer) in enumerate(item.turns):
             if answer is None or draw.random() >= share:
                 continue
-            if held is None:
-                held = _words(text)
-            found = self._altered(turns, number, text, held, [answer, *(names if number == 0 else ())], draw)
-            if found is not None:
-                turns, text, held = found
-        return Questions(turns, text.split(_BREAK)) if held is not None else item
+            tried = True
+            altered.replace(number, lambda answer: self.other(answer, draw), [answer, *(names if number == 0 else ())])
+        return Questions(altered.turns, altered.text.split(_BREAK)) if tried else item
 
-    def _altered(
-        self, turns: list[tuple[str, str | None]], number: int, text: str, held: str, known: Sequence[str], draw: random.Random
-    ) -> tuple[list[tuple[str, str | None]], str, str] | None:
-        """Turns, text and its words with the answer of one turn replaced; None where that would make a question wrong.
-        held: the text's words. known: what the answer was called; none of it may be left."""
-        answer = turns[number][1]
-        assert answer is not None
+
+class _Altered:
+    """Turns and the text of their passages, while answers are replaced. words: those of the text."""
+
+    def __init__(self, turns: list[tuple[str, str | None]], text: str) -> None:
+        self.turns, self.text = turns, text
+
+    @functools.cached_property
+    def words(self) -> str:
+        return _words(self.text)
+
+    def replace(self, number: int, other: Callable[[str], str | None], known: Sequence[str]) -> None:
+        """Replaces the answer of one turn, unless that would make a question wrong. known: what the answer was called;
+        none of it may be left."""
+        answer = self.turns[number][1] or ""
         # A question that names the answer would ask about something that is gone.
         words = _words(answer)
-        if answer not in text or not words.strip() or any(words in asked for asked in (_words(question) for question, _ in turns)):
-            return None
-        new = self._new(turns, number, held, draw)
+        if answer not in self.text or not words.strip() or any(words in _words(question) for question, _ in self.turns):
+            return
+        new = self._new(answer, other)
         if new is None:
-            return None
-        changed, count = _replaced(text, answer, new)
+            return
+        changed, count = _replaced(self.text, answer, new)
         if not count:
-            return None
-        words = self._changed_words(held, changed, answer, new, count)
-        if any(_words(one) in words for one in {answer, *known} if normalise_answer(one)):
-            return None
-        made: list[tuple[str, str | None]] = []
-        for question, other in turns:
-            target = None if other is None else _replaced(other, answer, new)[0]
+            return
+        # To normalise a long text takes most of the time, so it is done only where the answer stands in other places
+        # among the words than in the text.
+        left = self.words.replace(words, _words(new)) if self.words.count(words) == count else _words(changed)
+        if any(_words(one) in left for one in {answer, *known} if normalise_answer(one)):
+            return
+        made = [(question, target and _replaced(target, answer, new)[0]) for question, target in self.turns]
+        for (_, before), (_, after) in zip(self.turns, made):
             # An answer that was part of a replaced one, or overlapped it, may stand in fewer places now.
-            if other is not None and len(places(changed, target or "")) < max(1, len(places(text, other))):
-                return None
-            made.append((question, target))
-        return made, changed, words
+            if before is not None and len(places(changed, after or "")) < max(1, len(places(self.text, before))):
+                return
+        self.turns, self.text, self.words = made, changed, left
 
-    @staticmethod
-    def _changed_words(held: str, changed: str, old: str, new: str, count: int) -> str:
-        """The words of the changed text. To normalise a long text takes most of the time, so it is done only where
-        the answer stands in other places among the words than in the text."""
-        old, new = _words(old), _words(new)
-        return held.replace(old, new) if held.count(old) == count else _words(changed)
-
-    def _new(self, turns: Sequence[tuple[str, str | None]], number: int, held: str, draw: random.Random) -> str | None:
+    def _new(self, answer: str, other: Callable[[str], str | None]) -> str | None:
         """Another answer that occurs neither in the text nor in a question or an answer of the turns."""
-        parts = [_words(part) for turn in turns for part in turn if part]
+        parts = [_words(part) for turn in self.turns for part in turn if part]
         for _ in range(_TRIES):
-            new = self.other(turns[number][1] or "", draw)
+            new = other(answer)
             if new is None:
                 return None
             words = _words(new)
-            if words.strip() and words not in held and not any(words in part or part in words for part in parts):
+            if words.strip() and words not in self.words and not any(words in part or part in words for part in parts):
                 return new
         return None

@@ -1,10 +1,7 @@
 """Kinds of answers by simple rules, so that an answer can be replaced by another one of its kind."""
 
-from __future__ import annotations
-
 import random
 import re
-from collections.abc import Callable
 
 MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 _MONTH = re.compile(rf"\b(?:{MONTHS}|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\b\.?")
@@ -77,20 +74,3 @@ def other_number(answer: str, draw: random.Random) -> str:
         return f"{number}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
     return _ORDINAL.sub(ordinal, answer) if _ORDINAL.search(answer) else _NUMBER.sub(digits, answer)
-
-
-def answer_pool(answers: list[str]) -> Callable[[str, random.Random], str | None]:
-    """What draws another answer of the same kind: numbers with other digits, all else from the answers of a file."""
-    pools: dict[str, list[str]] = {}
-    for answer in dict.fromkeys(answers):
-        if (kind := kind_of(answer)) not in (None, "number"):
-            pools.setdefault(kind, []).append(answer)
-
-    def other(answer: str, draw: random.Random) -> str | None:
-        kind = kind_of(answer)
-        if kind == "number":
-            return other_number(answer, draw)
-        pool = pools.get(kind or "", ())
-        return draw.choice(pool) if len(pool) > 1 else None
-
-    return other

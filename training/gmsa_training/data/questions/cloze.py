@@ -1,16 +1,17 @@
 """Cloze questions on prose: a span of a sentence is replaced by a question word (Lewis et al. 2019, "Unsupervised Question
 Answering by Cloze Translation"). There are as many as there is prose, so none is learnt by heart."""
 
-from __future__ import annotations
-
 import random
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import yaml
 
 from gmsa_training.data.jsonl import DataError
 from gmsa_training.data.prose import ProseSource
 from gmsa_training.data.questions.answer_kinds import MONTHS
-from gmsa_training.data.questions.source import TRIES, Context, Questions, QuestionSource, Wanted
+from gmsa_training.data.questions.source import Questions, QuestionSource, Wanted, mix_unanswerable
 from gmsa_training.evaluation.metrics import normalise_answer
 
 _WINDOW = (5, 14)  # words kept of a sentence, the question word aside
@@ -18,41 +19,20 @@ _CONTEXT_TRIES = 1000
 _SENTENCE_WORDS = (8, 60)
 _CLEAR = 3  # words of five letters or more that a question must keep
 _FRONTED, _THINNED = 0.5, 0.2  # shares of the questions that begin with the question word, and that lack a word
-_ABBREVIATION = r"(?<!\b[A-Z]\.)(?<!\bDr\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bSt\.)(?<!\bvs\.)(?<!\bMrs\.)(?<!\bNo\.)(?<!\bal\.)(?<!\bca\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\betc\.)(?<!\bFig\.)"
+_DATA = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+_SKIPPED = frozenset([*_DATA["skipped"], *MONTHS.split("|")])
+_PREPOSITIONS = _DATA["prepositions"]
+_DANGLING = frozenset([*_PREPOSITIONS, *_DATA["dangling"]])
+_WORDS = _DATA["question_words"]
+_ABBREVIATION = "".join(rf"(?<!\b{word}\.)" for word in _DATA["abbreviations"])
 _END = re.compile(rf"(?<=[.!?\"”]){_ABBREVIATION}\s+(?=[A-Z\"“])|\n+")
-_SKIPPED = frozenset(f"I I'm I'd I'll I've The A An This That These Those It He She They We You {MONTHS.replace('|', ' ')}".split())
-_SKIPPED |= frozenset("Monday Tuesday Wednesday Thursday Friday Saturday Sunday Figure Fig Table Section Equation Chapter Appendix".split())
-_PREPOSITIONS = "in on at near from to by with of for into during since until before after about around between through".split()
-_CAPITAL = r"[A-Z][\w'’.-]*[\w]"
-_DANGLING = frozenset([*_PREPOSITIONS, *"the a an and or but as that which who whose while where when his her its their this is was".split()])
 _CODE = re.compile(r"[{}<>|=\\]|/\S*/|::|\w[./_]\w+[./_]\w")  # sentences that are not prose
-_NUMBER_WORD = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|sixty|dozens|hundreds"
-_NOT_UNITS = "times|was|is|has|does|as|its|his|this|years?ago|minus|plus"
-_SPANS = re.compile(
-    rf"(?P<date>\b\d{{1,2}} (?:{MONTHS})(?: \d{{4}})?\b|\b(?:{MONTHS}) \d{{1,2}}, \d{{4}}\b|\b(?:{MONTHS}) \d{{4}}\b)"
-    r"|(?P<money>[$£€]\d(?:[\d,.]*\d)?(?: (?:million|billion|trillion))?)"
-    r"|(?P<share>\b\d[\d.]*(?: ?%| percent\b))"
-    rf"|\b(?P<count>\d[\d,.]*\d|\d|{_NUMBER_WORD})(?= (?!(?:{_NOT_UNITS})\b)(?:[a-z]+ )?[a-z]{{3,}}s\b)"
-    r"|(?<=\b[a-z]{2} )(?P<year>1[0-9]{3}|20[0-2][0-9])\b(?![-–,.]\d)"
-    r"|[\"“](?P<title>[A-Z][^\"”“\n]{2,50}\w)[.,]?[\"”]"
-    rf"|(?<=[\w,;:)] )(?P<name>{_CAPITAL}(?: (?:(?:of|the|de|la|van|von|du) ){{0,2}}{_CAPITAL}){{0,3}})"
-)
-# After a name, what shows that it does not only qualify the next word.
-_AFTER_NAME = re.compile(
-    r"['’]?[,.;:)!?]|$| (?:and|or|in|on|at|of|to|from|by|with|for|as|is|was|are|were|has|had|have|will|would|can|could|who|which|that|when|"
-    r"while|where|but|during|after|before|between|under|over|into|through|about|\w{3,}ed)\b| \("
-)
+_PARTS = _DATA["parts"] | {"MONTH": MONTHS}
+_SPANS = re.compile("|".join(re.sub("|".join(_PARTS), lambda part: _PARTS[part[0]], span) for span in _DATA["spans"]))
+_AFTER_NAME = re.compile("|".join(_DATA["after_name"]))
 # What goes on is the same name: Dancing with the Stars.
 _NAME_GOES_ON = re.compile(r" (?:and|of|with|for|in|on|&) (?:the )?[A-Z]")
 _VERB = re.compile(r"(?:is|was|are|were|has|had|have|will|would|can|could|\w{3,}ed)$")
-_WORDS = {
-    "date": ["when", "on what date", "when exactly"],
-    "money": ["how much", "how much money"],
-    "share": ["what percentage", "what share"],
-    "count": ["how many"],
-    "title": ["what", "which title"],
-    "year": ["which year", "what year"],
-}
 _GLUED = re.compile(r"[^\w\s]*")  # what stands behind a span without a space
 _BEGINNING = re.compile(r"(?:The|A|An|In|On|At|It|He|She|They|We|This|These|Those|There|His|Her|Their|Its|After|When|While|As|For|By|From)\b")
 
@@ -189,7 +169,7 @@ class ClozeSource(QuestionSource):
 
     def __init__(self, prose: ProseSource, most: int = 6) -> None:
         """most: questions of one context."""
-        self.prose, self.most, self.validation = prose, most, []
+        self.prose, self.most = prose, most
 
     def draw(self, draw: random.Random, wanted: Wanted) -> Questions:
         for _ in range(_CONTEXT_TRIES):
@@ -206,20 +186,11 @@ class ClozeSource(QuestionSource):
                 break
         else:
             raise DataError("No sentence of the prose can be asked for.")
-        turns: list[tuple[str, str | None]] = list(found.values())
-        unanswerable = [i for i in range(len(turns)) if draw.random() < wanted.unanswerable]
-        if unanswerable:
-            context = Context(passages)
-            for i in unanswerable:
-                turns[i] = self._foreign(context, draw) or turns[i]
+        asked = mix_unanswerable(Questions(list(found.values()), passages), wanted.unanswerable, draw, lambda: self._foreign(draw))
         draw.shuffle(passages)
-        return Questions(turns, passages)
+        return replace(asked, passages=passages)
 
-    def _foreign(self, context: Context, draw: random.Random) -> tuple[str, None] | None:
-        """A question on another text, of which the context does not hold the answer."""
-        for _ in range(TRIES):
-            sentences = sentences_of(self.prose.draw(draw, 200))
-            asked = make_cloze(draw.choice(sentences), draw) if sentences else None
-            if asked is not None and not context.holds([asked[1]]):
-                return asked[0], None
-        return None
+    def _foreign(self, draw: random.Random) -> tuple[str, str] | None:
+        """A question on another text."""
+        sentences = sentences_of(self.prose.draw(draw, 200))
+        return make_cloze(draw.choice(sentences), draw) if sentences else None

@@ -3,12 +3,10 @@
 Texts stay text until they are drawn, so contexts differ every time. A question that its context does not answer comes
 without an answer: no reference answer occurs in the context."""
 
-from __future__ import annotations
-
 import math
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gmsa_training.evaluation.metrics import normalise_answer
@@ -60,11 +58,30 @@ class Context:
 class QuestionSource(ABC):
     """Questions of one file. validation: questions that are never drawn, on their own paragraph alone."""
 
-    validation: list[Questions]
+    validation: Sequence[Questions] = ()
 
     @abstractmethod
     def draw(self, draw: random.Random, wanted: Wanted) -> Questions:
         """Questions of one context, its passages shuffled."""
+
+
+def mix_unanswerable(
+    item: Questions, share: float, draw: random.Random, other: Callable[[], tuple[str, str] | None], shuffle: bool = False
+) -> Questions:
+    """This share of the questions replaced by others that the passages do not answer.
+    other: draws a question about another text, and its answer. shuffle: the questions, if any was to be replaced."""
+    turns = list(item.turns)
+    chosen = [i for i in range(len(turns)) if draw.random() < share]
+    context = Context(item.passages) if chosen else None
+    for i in chosen:
+        for _ in range(TRIES):
+            asked = other()
+            if asked is not None and not context.holds([asked[1]]):
+                turns[i] = (asked[0], None)
+                break
+    if chosen and shuffle:
+        draw.shuffle(turns)
+    return Questions(turns, item.passages)
 
 
 def unanswered(questions: Sequence[Questions], draw: random.Random) -> list[Questions]:

@@ -1,8 +1,6 @@
 """Questions as people type them into a search field: lower case, no question mark, little punctuation. Data sets written
 by annotators have none, and a model that saw full sentences alone takes such a question for a quote of the text."""
 
-from __future__ import annotations
-
 import random
 import re
 from dataclasses import replace
