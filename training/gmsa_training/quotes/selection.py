@@ -1,0 +1,130 @@
+"""Chooses what to quote for a question within a budget of tokens, and renders it for the prompt. src/quotes/select.ts is the
+twin of this file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gmsa_training.quotes.bm25 import Index, fuse, terms
+from gmsa_training.quotes.units import narrow
+
+_LEAST = 8  # tokens of a unit that is cut to fit; less says nothing
+_LONGEST_TOKEN = 16  # UTF-16 code units a token may be expected to hold; a longer text is not counted as a whole
+_WORD_START = re.compile("[ \n\t]+")
+
+
+@dataclass
+class Quote:
+    """Words as they stand in `text[start:end]` of the index. above: lines that belong in front of them: the headings they
+    stand under, where the words do not name them, and the header row of their table. score: of its best unit."""
+
+    text: str
+    start: int
+    end: int
+    score: float
+    above: tuple[str, ...] = ()
+
+
+def select(
+    index: Index,
+    question: str,
+    budget: int,
+    count: Callable[[str], int],
+    attention: Sequence[float] | None = None,
+) -> list[Quote]:
+    """The quotes, in the order of the text. budget: tokens that they may take when rendered. count: tokens of a text.
+    attention: a second score for each unit, fused with BM25 by reciprocal rank.
+
+    The best units are taken whole while they fit, with what stands above them; the first that does not fit is cut at a
+    word, and is the last. Neighbours become one quote. A text that fits as a whole is one quote. Without a word of the
+    question in the text, and without attention, there are none."""
+    text, units = index.text, index.units
+    scores = index.scores(question)
+    if text and len(text) <= budget * _LONGEST_TOKEN and count(narrow(text)) <= budget:
+        return [Quote(text, 0, len(text), max(scores, default=0.0))]
+    if attention is not None:
+        scores = fuse(scores, attention) if any(scores) else list(attention)
+    taken: dict[int, int] = {}  # end of each unit taken
+    paid: set[str] = set()
+    left = budget
+    for i in sorted(range(len(scores)), key=lambda i: -scores[i]):
+        if scores[i] <= 0 or left <= 0:
+            break
+        start, end = units.start[i], units.end[i]
+        above = _above(index, i)
+        front = sum(count(line + "\n") for line in above if line not in paid)
+        cost = count(narrow(text[start:end]) + "\n")
+        if front + cost > left:
+            end = _cut(text, start, end, left - front, count) if left - front >= _LEAST else start
+            if end > start:
+                taken[i] = end
+            break
+        taken[i] = end
+        paid.update(above)
+        left -= front + cost
+    return _merged(index, taken, scores)
+
+
+def _cut(text: str, start: int, end: int, room: int, count: Callable[[str], int]) -> int:
+    """The end of the longest part from `start` that ends before white space and fits into `room` tokens."""
+    ends = [found.start() for found in _WORD_START.finditer(text, start, end)]
+    low, high = 0, len(ends)
+    while low < high:
+        middle = (low + high) // 2
+        if count(narrow(text[start : ends[middle]]) + "\n") <= room:
+            low = middle + 1
+        else:
+            high = middle
+    return ends[low - 1] if low else start
+
+
+def _above(index: Index, i: int) -> tuple[str, ...]:
+    """The headings from the outermost in, on one line, unless all their words are the unit's own; and the header row."""
+    units, lines = index.units, []
+    if units.heading[i] >= 0 and (units.header[i] >= 0 or not index.names_headings(i)):
+        path, heading = [], units.heading[i]
+        while heading >= 0:
+            start, end, heading = units.headings[heading]
+            path.append(narrow(index.text[start:end]))
+        lines.append(" > ".join(reversed(path)))
+    if units.header[i] >= 0:
+        start, end = units.headers[units.header[i]]
+        lines.append(narrow(index.text[start:end]))
+    return tuple(lines)
+
+
+def _merged(index: Index, taken: dict[int, int], scores: Sequence[float]) -> list[Quote]:
+    text, units = index.text, index.units
+    quotes: list[Quote] = []
+    last = -2
+    for i in sorted(taken):
+        start, end = units.start[i], taken[i]
+        together = (
+            i == last + 1
+            and taken[last] == units.end[last]
+            and (units.heading[i], units.header[i]) == (units.heading[last], units.header[last])
+            and not text[units.end[last] : start].strip(" \n\t")
+        )
+        if together:
+            before = quotes[-1]
+            above = before.above or _above(index, i)
+            start = before.start
+            quotes[-1] = Quote(narrow(text[start:end]), start, end, max(before.score, scores[i]), above)
+        else:
+            quotes.append(Quote(narrow(text[start:end]), start, end, scores[i], _above(index, i)))
+        last = i
+    return quotes
+
+
+def render(quotes: Sequence[Quote]) -> str:
+    """What the model reads: each quote on a line of its own, as it stands, and before it, each on a line of its own, what
+    stands above it and is not shown yet."""
+    lines: list[str] = []
+    shown: set[str] = set()
+    for quote in quotes:
+        lines += [line for line in quote.above if line not in shown]
+        shown.update(quote.above)
+        lines.append(quote.text)
+    return "\n".join(lines)
