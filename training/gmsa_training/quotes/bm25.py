@@ -9,13 +9,27 @@ import unicodedata
 from collections.abc import Sequence
 
 from gmsa_training.quotes.stemmer import stem
-from gmsa_training.quotes.units import Units
+from gmsa_training.quotes.units import Units, narrow
 
 _K1, _B = 1.5, 0.75
-_STOP = frozenset(
+STOP = frozenset(
     "a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to was"
     " will with what which who whom whose when where why how did do does has have had s t".split()
 )
+# Documents name what they state by a noun, where a question asks with another word: "How heavy is it?" for "Weight: 3 kg".
+_NAMED = {
+    word: [stem(noun) for noun in nouns.split()]
+    for word, nouns in {
+        "long": "length duration", "heavy": "weight", "weigh": "weight", "tall": "height", "high": "height",
+        "wide": "width", "thick": "thickness", "deep": "depth", "old": "age", "fast": "speed", "far": "distance",
+        "big": "size", "large": "size", "much": "price total", "cost": "price", "expensive": "price", "pay": "payment total",
+        "many": "number quantity", "people": "person", "born": "birth", "die": "death", "died": "death", "when": "date",
+        "where": "address location", "who": "name", "called": "name", "phone": "telephone tel", "no": "none", "not": "none",
+    }.items()
+}  # fmt: skip
+_NAMED_WEIGHT = 0.5
+_MOST_ASKED = 64  # terms of a question that are looked for
+
 # Letters by block, not by category: categories grow with every version of Unicode. One letter of a script that is written
 # without spaces is a word of its own.
 _SINGLE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -23,7 +37,7 @@ _LETTER = (
     "a-zA-Z\u00aa\u00b5\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u0dff\u0f00-\u0fff\u10a0-\u177f\u1800-\u1fff\u20d0-\u218f"
     "\u2c00-\u2dff\u3100-\u33ff\ua000-\uf8ff\ufb00-\ufdff\ufe70-\ufeff\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff66-\uffef"
 )
-_WORD = re.compile(f"[0-9]+(?:[.,][0-9]+)*|[{_LETTER}][{_LETTER}0-9]*|[{_SINGLE}]")
+WORD = re.compile(f"[0-9]+(?:[.,][0-9]+)*|[{_LETTER}][{_LETTER}0-9]*|[{_SINGLE}]")
 _ASCII_WORD = re.compile("[0-9]+(?:[.,][0-9]+)*|[a-zA-Z][a-zA-Z0-9]*")
 _MARKS = re.compile("[\u0300-\u036f]")
 
@@ -51,9 +65,9 @@ def _term(word: str) -> str:
     if "0" <= word[0] <= "9":
         return plain_number(word)
     if not word.isascii():
-        word = _MARKS.sub("", unicodedata.normalize("NFKD", word))
+        word = _MARKS.sub("", unicodedata.normalize("NFKD", narrow(word)))
     word = word.lower()
-    return "" if word in _STOP else stem(word)
+    return "" if word in STOP else stem(word)
 
 
 class _Terms(dict[str, str]):
@@ -69,7 +83,16 @@ _KNOWN = _Terms()
 
 def terms(text: str) -> list[str]:
     """The terms of a text, in order."""
-    return [term for word in (_ASCII_WORD if text.isascii() else _WORD).findall(text) if (term := _KNOWN[word])]
+    return [term for word in (_ASCII_WORD if text.isascii() else WORD).findall(text) if (term := _KNOWN[word])]
+
+
+def asked_terms(question: str) -> list[tuple[str, float]]:
+    """What a question looks for, with weights: its terms, then the nouns that documents use for them."""
+    asked = dict.fromkeys(terms(question), 1.0)
+    for word in _ASCII_WORD.findall(question):
+        for term in _NAMED.get(word.lower(), ()):
+            asked.setdefault(term, _NAMED_WEIGHT)
+    return list(asked.items())[:_MOST_ASKED]
 
 
 class Index:
@@ -101,7 +124,7 @@ class Index:
         lengths = [len(own) + more for own, (more, _, _) in zip(self._terms, above, strict=True)]
         mean = sum(lengths) / n or 1
         norms = [_K1 * (1 - _B + _B * length / mean) for length in lengths]
-        for term in dict.fromkeys(terms(question)):
+        for term, share in asked_terms(question):
             in_headings = [heading.count(term) for heading in self._headings]
             in_headers = [header.count(term) for header in self._headers]
             counts = [
@@ -111,7 +134,7 @@ class Index:
             holding = n - counts.count(0)
             if not holding:
                 continue
-            weight = math.log(1 + (n - holding + 0.5) / (holding + 0.5)) * (_K1 + 1)
+            weight = math.log(1 + (n - holding + 0.5) / (holding + 0.5)) * (_K1 + 1) * share
             for i, count in enumerate(counts):
                 if count:
                     totals[i] += weight * count / (count + norms[i])
@@ -119,9 +142,15 @@ class Index:
 
 
 def fuse(*scores: Sequence[float], k: int = 10) -> list[float]:
-    """Reciprocal rank fusion: the sum of 1 / (k + rank) over the scores; of equal scores the earlier unit ranks first."""
+    """Reciprocal rank fusion: the sum of 1 / (k + rank) over the scores. A score of 0 has no rank; of equal ones the earlier
+    unit ranks first."""
     fused = [0.0] * len(scores[0])
     for one in scores:
-        for rank, i in enumerate(sorted(range(len(one)), key=lambda i: -one[i]), start=1):
+        for rank, i in enumerate(ranked(one), start=1):
             fused[i] += 1 / (k + rank)
     return fused
+
+
+def ranked(scores: Sequence[float]) -> list[int]:
+    """The units with a score above 0, the best first; of equal ones the earlier first."""
+    return sorted((i for i, score in enumerate(scores) if score > 0), key=lambda i: -scores[i])

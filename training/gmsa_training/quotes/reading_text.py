@@ -14,7 +14,7 @@ _KEEPS_JOINER = re.compile(f"[{_JOINED}]")
 _JOINERS = re.compile("[\u200c\u200d]")
 _CHANGED = re.compile(
     "(?P<hyphen>\u00ad+(?:[ \t]{0,4}(?:\r\n?|\n)[ \t]{0,8}(?=[a-z\u00df-\u00ff\u0430-\u045f]))?)"
-    "|(?P<hidden>[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]+)"
+    "|(?P<hidden>[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]+)"
     "|(?P<joiner>[\u200c\u200d]+)"
     "|(?P<line>\r\n?|[\u0085\u2028\u2029\x0b\x0c])"
     "|(?P<space>[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000])"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gmsa_training.quotes.bm25 import Index, fuse, terms
+from gmsa_training.quotes.bm25 import Index, fuse, ranked
 from gmsa_training.quotes.units import narrow
 
 _LEAST = 8  # tokens of a unit that is cut to fit; less says nothing
@@ -37,7 +37,7 @@ def select(
     """The quotes, in the order of the text. budget: tokens that they may take when rendered. count: tokens of a text.
     attention: a second score for each unit, fused with BM25 by reciprocal rank.
 
-    The best units are taken whole while they fit, with what stands above them; the first that does not fit is cut at a
+    The best units are taken whole while they fit, with what stands above them (unless that alone takes half the budget); the first that does not fit is cut at a
     word, and is the last. Neighbours become one quote. A text that fits as a whole is one quote. Without a word of the
     question in the text, and without attention, there are none."""
     text, units = index.text, index.units
@@ -46,22 +46,25 @@ def select(
         return [Quote(text, 0, len(text), max(scores, default=0.0))]
     if attention is not None:
         scores = fuse(scores, attention) if any(scores) else list(attention)
-    taken: dict[int, int] = {}  # end of each unit taken
+    taken: dict[int, tuple[int, tuple[str, ...]]] = {}  # end of each unit taken, and what stands above it
+    costs: dict[str, int] = {}
     paid: set[str] = set()
     left = budget
-    for i in sorted(range(len(scores)), key=lambda i: -scores[i]):
-        if scores[i] <= 0 or left <= 0:
-            break
+    for i in ranked(scores):
         start, end = units.start[i], units.end[i]
         above = _above(index, i)
-        front = sum(count(line + "\n") for line in above if line not in paid)
+        for line in above:
+            if line not in costs:
+                costs[line] = count(line + "\n")
+        above = tuple(line for line in above if costs[line] * 2 <= budget)
+        front = sum(costs[line] for line in above if line not in paid)
         cost = count(narrow(text[start:end]) + "\n")
         if front + cost > left:
             end = _cut(text, start, end, left - front, count) if left - front >= _LEAST else start
             if end > start:
-                taken[i] = end
+                taken[i] = end, above
             break
-        taken[i] = end
+        taken[i] = end, above
         paid.update(above)
         left -= front + cost
     return _merged(index, taken, scores)
@@ -95,25 +98,24 @@ def _above(index: Index, i: int) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _merged(index: Index, taken: dict[int, int], scores: Sequence[float]) -> list[Quote]:
+def _merged(index: Index, taken: dict[int, tuple[int, tuple[str, ...]]], scores: Sequence[float]) -> list[Quote]:
     text, units = index.text, index.units
     quotes: list[Quote] = []
     last = -2
     for i in sorted(taken):
-        start, end = units.start[i], taken[i]
+        start, (end, above) = units.start[i], taken[i]
         together = (
             i == last + 1
-            and taken[last] == units.end[last]
+            and taken[last][0] == units.end[last]
             and (units.heading[i], units.header[i]) == (units.heading[last], units.header[last])
             and not text[units.end[last] : start].strip(" \n\t")
         )
         if together:
             before = quotes[-1]
-            above = before.above or _above(index, i)
-            start = before.start
-            quotes[-1] = Quote(narrow(text[start:end]), start, end, max(before.score, scores[i]), above)
+            score = max(before.score, scores[i])
+            quotes[-1] = Quote(narrow(text[before.start : end]), before.start, end, score, before.above or above)
         else:
-            quotes.append(Quote(narrow(text[start:end]), start, end, scores[i], _above(index, i)))
+            quotes.append(Quote(narrow(text[start:end]), start, end, scores[i], above))
         last = i
     return quotes
 

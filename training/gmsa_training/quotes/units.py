@@ -23,7 +23,7 @@ _MARKER = re.compile("(?:[-*+\u2022\u2023\u25aa\u25cf\u25e6\u2013\u2014]|\\(?(?:
 _PAIR = re.compile(
     "[\"'*_> \t]{0,4}[A-Za-z\u00c0-\uffff][^:=.!?\n]{0,47}(?:\\.[ \t])?[\"'*_]{0,3}[ \t]*(?::[\"'*_]{0,3}[ \t]+|=[ \t]*)[^ \t]"
 )
-_SECTION = re.compile("(?:chapter|section|part|article|appendix|annex|schedule|clause)[ \t]", re.IGNORECASE)
+_SECTION = re.compile("(?:chapter|section|part|article|appendix|annex|schedule|clause)[ \t]", re.IGNORECASE | re.ASCII)
 _NOT_TITLE = re.compile("[{}=;<>|\t]|  |[0-9]:[0-9]|[.!?:;,]$")
 _STARTS = re.compile("[A-Za-z0-9\"'(\u00aa-\uffff]")
 _LOWER = re.compile("[a-z\u00df-\u00f6\u00f8-\u00ff\u03b1-\u03c9\u0430-\u045f]")
@@ -175,7 +175,7 @@ class _Cutter:
                 pass
             elif self.code:
                 self.add(start, end, LINE)
-            elif found := _ATX.match(line):
+            elif len(line) <= 200 and (found := _ATX.match(line)):
                 self.head(start + found.end(), end, len(found.group(1)))
             elif i + 1 < n and len(line) <= 100 and "|" not in line and _UNDERLINE.match(text[slice(*lines[i + 1])]) and not _GAP.search(line):
                 self.head(start, end, 1 if text[lines[i + 1][0]] == "=" else 2)
@@ -228,7 +228,7 @@ class _Cutter:
             return True  # set in, as an item's further lines are
         if line.count(" ") < 4 or end - start < 30 or (line[0] in "0123456789[" and line[0] == following[0]):
             return False
-        if _LOWER.match(following):
+        if _LOWER.match(following) and line[-1] not in ".!?":
             return True
         word = following.find(" ")
         return (
@@ -344,7 +344,7 @@ class _Cutter:
                 values = [_cells(text[slice(*lines[k])], "")[-1] for k in range(i + 1, min(last, i + 9))]
                 ruled = not _VALUE.match(cells[1]) and all(map(_VALUE.match, values))
                 kind = ROW if ruled else PAIR
-        if kind == ROW and (ruled or not any(map(_VALUE.match, cells))):
+        if kind == ROW and len(first) <= LONGEST and (ruled or not any(map(_VALUE.match, cells))):
             header = len(self.units.headers)
             self.units.headers.append(lines[i])
             i += 1
