@@ -75,16 +75,17 @@ export class QuoteIndex {
     const n = this.units.length;
     const { lengths, counts } = this.#count(slots);
     const mean = lengths.reduce((sum, length) => sum + length, 0) / n || 1;
+    const norms = Float64Array.from(lengths, (length) => K1 * (1 - B + (B * length) / mean));
     const totals = new Float64Array(n);
     for (const { hash, weight } of asked) {
       const inUnits = counts[slots.get(hash)!]!;
-      const holding = inUnits.reduce((sum, count) => sum + (count > 0 ? 1 : 0), 0);
+      let holding = 0;
+      for (let unit = 0; unit < n; unit += 1) if (inUnits[unit]! > 0) holding += 1;
       const factor = Math.log(1 + (n - holding + 0.5) / (holding + 0.5)) * (K1 + 1) * weight;
       for (let unit = 0; unit < n; unit += 1) {
         const count = inUnits[unit]!;
         if (count === 0) continue;
-        const norm = K1 * (1 - B + (B * lengths[unit]!) / mean);
-        totals[unit]! += (factor * count) / (count + norm);
+        totals[unit]! += (factor * count) / (count + norms[unit]!);
       }
     }
     return totals;
@@ -111,6 +112,8 @@ export class QuoteIndex {
     const lengths = new Uint32Array(n);
     const counts = Array.from({ length: slots.size }, () => new Uint32Array(n));
     const hashes = this.terms.hashes.view();
+    const lastBytes = new Uint8Array(256); // of the hashes asked for: few others pass
+    for (const hash of slots.keys()) lastBytes[hash & 255] = 1;
     let at = 0;
     for (let place = 0; place < columns.placeFrom.length; place += 1) {
       const above = countOf([], slots);
@@ -118,12 +121,14 @@ export class QuoteIndex {
       const header = columns.placeHeader.at(place);
       if (heading > 0) add(above, inHeadings[heading - 1]!);
       if (header > 0) add(above, inHeaders[header - 1]!);
+      const first = columns.placeFrom.at(place);
       const last = place + 1 < columns.placeFrom.length ? columns.placeFrom.at(place + 1) : n;
-      for (let unit = columns.placeFrom.at(place); unit < last; unit += 1) {
+      for (const [slot, count] of above.found) counts[slot]!.fill(count, first, last);
+      for (let unit = first; unit < last; unit += 1) {
         const own = this.terms.counts.at(unit);
         lengths[unit] = own + above.length;
-        for (const slot of above.found.keys()) counts[slot]![unit] = above.found.get(slot)!;
         for (const end = at + own; at < end; at += 1) {
+          if (lastBytes[hashes[at]! & 255] === 0) continue;
           const slot = slots.get(hashes[at]!);
           if (slot !== undefined) counts[slot]![unit]! += 1;
         }
@@ -183,7 +188,8 @@ export function fuse(scores: readonly ArrayLike<number>[], k = 10): Float64Array
 
 /** The units with a score above 0, the best first; of equal ones the earlier first. */
 export function ranked(scores: ArrayLike<number>): number[] {
-  const units = Array.from(scores, (_, unit) => unit).filter((unit) => scores[unit]! > 0);
+  const units: number[] = [];
+  for (let unit = 0; unit < scores.length; unit += 1) if (scores[unit]! > 0) units.push(unit);
   return units.sort((a, b) => scores[b]! - scores[a]! || a - b);
 }
 

@@ -74,12 +74,12 @@ describe('the vectors shared with training', () => {
     const index = QuoteIndex.of(text);
     const scores = index.scores(question);
     expect(scores.length).toBe(vector.scores.length);
-    vector.scores.forEach((score, i) => expect(scores[i]).toBeCloseTo(score, 8));
+    for (const [i, score] of vector.scores.entries()) expect(scores[i]).toBeCloseTo(score, 8);
     const quotes = selectQuotes(index, question, { budget, count, ...(attention && { attention }) });
     expect(quotes.map(({ start, end, above }) => [start, end, above])).toEqual(
       vector.quotes.map(([start, end, _, above]) => [start, end, above]),
     );
-    vector.quotes.forEach(([, , score], i) => expect(quotes[i]!.score).toBeCloseTo(score, 8));
+    for (const [i, [, , score]] of vector.quotes.entries()) expect(quotes[i]!.score).toBeCloseTo(score, 8);
     expect(renderQuotes(quotes)).toBe(vector.rendered);
   });
 

@@ -48,12 +48,13 @@ interface Taken extends Range {
 export function selectQuotes(index: QuoteIndex, question: string, options: SelectOptions): Quote[] {
   const { budget, count, attention } = options;
   const { text, units } = index;
-  let scores: ArrayLike<number> = index.scores(question);
+  const bm25 = index.scores(question);
   if (text !== '' && text.length <= budget * LONGEST_TOKEN && count(text) <= budget) {
-    const score = Array.from(scores).reduce((best, one) => Math.max(best, one), 0);
+    const score = bm25.reduce((best, one) => Math.max(best, one), 0);
     return [{ text, start: 0, end: text.length, score, above: [] }];
   }
-  if (attention) scores = Array.from(scores).some((one) => one > 0) ? fuse([scores, attention]) : attention;
+  const isAsked = bm25.some((score) => score > 0);
+  const scores = !attention ? bm25 : isAsked ? fuse([bm25, attention]) : attention;
 
   const costs = new Map<string, number>();
   const paid = new Set<string>();

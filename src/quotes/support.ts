@@ -1,7 +1,7 @@
 // Whether an answer stands in its source word for word. The Python twin is training/gmsa_training/quotes/support.py;
 // vectors.json pins both.
 import type { Range } from './line-forms.js';
-import { plainNumber, STOP, WORD_PATTERN } from './terms.js';
+import { NOT_ASCII, plainNumber, STOP, WORD_PATTERN } from './terms.js';
 
 /** A number (or a code with digits in it) or a name in an answer; `start` and `end` are places in the answer. */
 export interface SupportedPart extends Range {
@@ -77,15 +77,18 @@ class Finder {
 }
 
 function wordsIn(text: string, start: number, end: number): Word[] {
-  return Array.from(text.slice(start, end).matchAll(new RegExp(WORD_PATTERN, 'g')), ({ 0: word, index }) => ({
-    key: keyOf(word),
-    start: start + index,
-    end: start + index + word.length,
-  }));
+  const words: Word[] = [];
+  const expression = new RegExp(WORD_PATTERN, 'g');
+  const part = text.slice(start, end);
+  for (let found = expression.exec(part); found; found = expression.exec(part)) {
+    const [word] = found;
+    words.push({ key: keyOf(word), start: start + found.index, end: start + found.index + word.length });
+  }
+  return words;
 }
 
 function keyOf(word: string): string {
-  if (!DIGIT.test(word[0]!)) return word.normalize('NFKC').toLowerCase();
+  if (!DIGIT.test(word[0]!)) return (NOT_ASCII.test(word) ? word.normalize('NFKC') : word).toLowerCase();
   // One full stop before three digits: thousands or thousandths.
   return /^[1-9][0-9]{0,2}\.[0-9]{3}$/.test(word) ? word : plainNumber(word);
 }

@@ -59,7 +59,7 @@ const LETTER =
 export const WORD_PATTERN = `[0-9]+(?:[.,][0-9]+)*|[${LETTER}][${LETTER}0-9]*|[${SINGLE}]`;
 const WORD = new RegExp(WORD_PATTERN, 'g');
 const ASCII_WORD = /[a-zA-Z][a-zA-Z0-9]*/g;
-const NOT_ASCII = /[\x80-\uffff]/;
+export const NOT_ASCII = /[\x80-\uffff]/;
 
 /** The words of a text as they stand. */
 export function wordsOf(text: string): string[] {
