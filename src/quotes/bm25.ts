@@ -1,5 +1,5 @@
 // Ranks units by BM25. The Python twin is training/gmsa_training/quotes/bm25.py; vectors.json pins both.
-import { bytes16, bytes32, type Column } from './column.js';
+import { type Column, column16, column32 } from './column.js';
 import type { Range } from './line-forms.js';
 import { askedTerms, term, wordsOf } from './terms.js';
 import { UnitCutter, type Units } from './units.js';
@@ -32,7 +32,7 @@ export class QuoteIndex {
     this.#cutter = opened ? undefined : new UnitCutter();
     this.#text = opened?.text ?? '';
     this.units = opened?.units ?? this.#cutter!.units;
-    this.terms = opened?.terms ?? { hashes: bytes32(), counts: bytes16() };
+    this.terms = opened?.terms ?? { hashes: column32(), counts: column16() };
   }
 
   /** The index of a whole reading text. */

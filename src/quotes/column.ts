@@ -38,7 +38,7 @@ export class Column<T extends Numbers> {
   }
 }
 
-export const bytes16 = (values?: Uint16Array): Column<Uint16Array> =>
+export const column16 = (values?: Uint16Array): Column<Uint16Array> =>
   new Column((length) => new Uint16Array(length), values);
-export const bytes32 = (values?: Uint32Array): Column<Uint32Array> =>
+export const column32 = (values?: Uint32Array): Column<Uint32Array> =>
   new Column((length) => new Uint32Array(length), values);

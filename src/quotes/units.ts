@@ -1,6 +1,6 @@
 // Cuts a text into units that make sense when they are quoted alone. The Python twin is
 // training/gmsa_training/quotes/units.py; vectors.json pins both.
-import { bytes16, bytes32, type Column } from './column.js';
+import { type Column, column16, column32 } from './column.js';
 import {
   ALPHANUMERIC,
   Block,
@@ -48,13 +48,13 @@ const LENGTH_BITS = 12; // no unit is longer than LONGEST
 
 export function emptyColumns(): UnitColumns {
   return {
-    start: bytes32(),
-    lengthAndKind: bytes16(),
-    placeFrom: bytes32(),
-    placeHeading: bytes32(),
-    placeHeader: bytes32(),
-    headings: bytes32(),
-    headers: bytes32(),
+    start: column32(),
+    lengthAndKind: column16(),
+    placeFrom: column32(),
+    placeHeading: column32(),
+    placeHeader: column32(),
+    headings: column32(),
+    headers: column32(),
   };
 }
 
