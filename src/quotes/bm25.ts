@@ -1,11 +1,15 @@
 // Ranks units by BM25. The Python twin is training/gmsa_training/quotes/bm25.py; vectors.json pins both.
-import { type Column, column16, column32 } from './column.js';
+import { type Column, column8, column16, column32 } from './column.js';
+import { expectedKind, holdsKind } from './expected.js';
 import type { Range } from './line-forms.js';
 import { askedTerms, term, wordsOf } from './terms.js';
 import { UnitCutter, type Units } from './units.js';
 
 const K1 = 1.5;
 const B = 0.75;
+/** What a unit gains that holds the kind of thing asked for: this share of the weight of a word that as many units hold. */
+const EXPECTED = 0.7;
+const EXPECTED_LEAST = 0.3; // added to that weight
 
 /**
  * The hashes of terms, unit by unit in the order of the text. A scan over all of them takes less than a millisecond for a
@@ -26,6 +30,8 @@ export class QuoteIndex {
   /** Hashes of the terms of each heading and of each header row, made when they are first asked for. */
   #headings: number[][] = [];
   #headers: number[][] = [];
+  /** For each kind of thing asked for so far, 1 for the units that hold one. */
+  readonly #holding = new Map<number, Column<Uint8Array>>();
 
   /** @param opened from a file, complete */
   constructor(opened?: { text: string; units: Units; terms: TermColumns }) {
@@ -67,7 +73,10 @@ export class QuoteIndex {
     }
   }
 
-  /** A score for each unit; 0 where no word of the question stands. */
+  /**
+   * A score for each unit: BM25, and more where it holds what the question asks for (a sum, a number, a date, a name). 0
+   * where it has neither that nor a word of the question.
+   */
   scores(question: string): Float64Array {
     this.#hashHeadings();
     const asked = [...askedTerms(question)].map(([one, weight]) => ({ hash: hashOfTerm(one), weight }));
@@ -81,14 +90,30 @@ export class QuoteIndex {
       const inUnits = counts[slots.get(hash)!]!;
       let holding = 0;
       for (let unit = 0; unit < n; unit += 1) if (inUnits[unit]! > 0) holding += 1;
-      const factor = Math.log(1 + (n - holding + 0.5) / (holding + 0.5)) * (K1 + 1) * weight;
+      const factor = idf(n, holding) * (K1 + 1) * weight;
       for (let unit = 0; unit < n; unit += 1) {
         const count = inUnits[unit]!;
         if (count === 0) continue;
         totals[unit]! += (factor * count) / (count + norms[unit]!);
       }
     }
+    this.#addExpected(question, totals);
     return totals;
+  }
+
+  #addExpected(question: string, totals: Float64Array): void {
+    const kind = expectedKind(question);
+    if (kind === undefined) return;
+    const holding = this.#holding.get(kind) ?? column8();
+    this.#holding.set(kind, holding);
+    for (let unit = holding.length; unit < totals.length; unit += 1) {
+      const text = this.#text.slice(this.units.start(unit), this.units.end(unit));
+      holding.push(holdsKind(kind, text) ? 1 : 0);
+    }
+    const holds = holding.view();
+    const number = holds.reduce((sum, one) => sum + one, 0);
+    const gain = EXPECTED * (idf(totals.length, number) + EXPECTED_LEAST);
+    for (let unit = 0; unit < totals.length; unit += 1) if (holds[unit] === 1) totals[unit]! += gain;
   }
 
   /** Whether every word of the headings that a unit stands under is among its own. */
@@ -150,6 +175,10 @@ export class QuoteIndex {
   #slice({ start, end }: Range): string {
     return this.#text.slice(start, end);
   }
+}
+
+function idf(units: number, holding: number): number {
+  return Math.log(1 + (units - holding + 0.5) / (holding + 0.5));
 }
 
 /** How many terms a heading or header has, and how many of each slot. */

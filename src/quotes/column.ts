@@ -38,6 +38,7 @@ export class Column<T extends Numbers> {
   }
 }
 
+export const column8 = (): Column<Uint8Array> => new Column((length) => new Uint8Array(length));
 export const column16 = (values?: Uint16Array): Column<Uint16Array> =>
   new Column((length) => new Uint16Array(length), values);
 export const column32 = (values?: Uint32Array): Column<Uint32Array> =>

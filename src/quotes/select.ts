@@ -2,7 +2,6 @@
 // training/gmsa_training/quotes/selection.py; vectors.json pins both.
 import { fuse, type QuoteIndex, ranked } from './bm25.js';
 import type { Range } from './line-forms.js';
-import { isWhite } from './sentences.js';
 import type { Unit } from './units.js';
 
 /** Words as they stand in `text.slice(start, end)` of the index (UTF-16 code units of the reading text). */
@@ -42,8 +41,9 @@ interface Taken extends Range {
  * The quotes, in the order of the text.
  *
  * The best units are taken whole while they fit, with what stands above them (unless that alone takes half the budget);
- * the first that does not fit is cut at a word, and is the last. Neighbours become one quote. A text that fits as a whole
- * is one quote. Without a word of the question in the text, and without attention, there are none.
+ * the first that does not fit is cut at a word, and is the last. Neighbours with one space or line feed between them
+ * become one quote. A text that fits as a whole is one quote. Where the text has neither a word of the question nor the
+ * kind of thing it asks for, and there is no attention, nothing is quoted.
  */
 export function selectQuotes(index: QuoteIndex, question: string, options: SelectOptions): Quote[] {
   const { budget, count, attention } = options;
@@ -62,7 +62,7 @@ export function selectQuotes(index: QuoteIndex, question: string, options: Selec
   let left = budget;
   for (const number of ranked(scores)) {
     const unit = units.at(number);
-    const above: string[] = [];
+    let above: string[] = [];
     let front = 0;
     for (const line of linesAbove(index, number, unit)) {
       if (!costs.has(line)) costs.set(line, count(`${line}\n`));
@@ -71,15 +71,19 @@ export function selectQuotes(index: QuoteIndex, question: string, options: Selec
       if (!paid.has(line)) front += costs.get(line)!;
     }
     const { start, end } = unit;
-    const cost = front + count(`${text.slice(start, end)}\n`);
-    if (cost > left) {
+    const cost = count(`${text.slice(start, end)}\n`);
+    if (taken.length === 0 && left - front < Math.min(cost, LEAST)) {
+      above = []; // rather the words alone than nothing
+      front = 0;
+    }
+    if (front + cost > left) {
       const cut = left - front >= LEAST ? cutToFit(text, unit, left - front, count) : start;
       if (cut > start) taken.push({ unit: number, start, end: cut, above, isWhole: false });
       break;
     }
     taken.push({ unit: number, start, end, above, isWhole: true });
     for (const line of above) paid.add(line);
-    left -= cost;
+    left -= front + cost;
   }
   return merged(index, taken, scores);
 }
@@ -122,7 +126,7 @@ function merged({ text, units }: QuoteIndex, taken: Taken[], scores: ArrayLike<n
       last?.isWhole &&
       one.unit === last.unit + 1 &&
       units.place(one.unit) === units.place(last.unit) &&
-      Array.from(text.slice(last.end, one.start)).every(isWhite);
+      [' ', '\n'].includes(text.slice(last.end, one.start));
     if (before && isNeighbour) {
       before.end = one.end;
       before.text = text.slice(before.start, one.end);

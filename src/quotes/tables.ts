@@ -71,7 +71,10 @@ function table(block: Block, first: number, last: number, delimiter: string | Re
     }
   }
   const isHeader = named || !cells.some((cell) => NUMERIC.test(cell));
-  const header = !pairs && isHeader && block.line(first).length <= LONGEST ? first : undefined;
+  const hasRows = block.lines
+    .slice(first + 1, last)
+    .some((_, i) => ALPHANUMERIC.test(block.line(first + 1 + i)));
+  const header = hasRows && !pairs && isHeader && block.line(first).length <= LONGEST ? first : undefined;
   return { last, header, pairs };
 }
 

@@ -30,6 +30,32 @@ _NAMED = {
 _NAMED_WEIGHT = 0.5
 _MOST_ASKED = 64  # terms of a question that are looked for
 
+# What kind of thing a question asks for, and which units hold one: a sum, a number, a date, a name. \b, and the case of
+# letters, mean the same in JavaScript.
+_KINDS = [
+    (re.compile(question, re.IGNORECASE | re.ASCII), re.compile(unit, flags | re.ASCII))
+    for question, unit, flags in (
+        (
+            r"\bhow much\b|\b(?:cost|price|total|amount)",
+            "[$\u00a3\u20ac]|\\b(?:dollars?|pounds?|euros?|cents?|million|billion|price|cost|fee)\\b|[0-9][.,][0-9][0-9]\\b",
+            re.IGNORECASE,
+        ),
+        (
+            r"\bhow (?:many|long|old|far|tall|high|heavy|big|large|fast|deep|wide)\b|\b(?:percent|number|population)",
+            r"[0-9]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|dozen|hundred|thousand|million|first|second|third)\b",
+            re.IGNORECASE,
+        ),
+        (
+            r"\b(?:when|year|date|day|month|time)\b",
+            r"\b(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?"
+            r"|Nov(?:ember)?|Dec(?:ember)?|1[0-9]{3}|20[0-9]{2})\b|\b[0-9]{1,2}[:/.-][0-9]{1,2}\b",
+            re.NOFLAG,
+        ),
+        (r"\b(?:who|whose|whom|where)\b", "[a-z,] [A-Z][a-z]", re.NOFLAG),
+    )
+]
+_EXPECTED, _EXPECTED_LEAST = 0.7, 0.3  # share of the weight of a word that as many units hold, and what is added to that
+
 # Letters by block, not by category: categories grow with every version of Unicode. One letter of a script that is written
 # without spaces is a word of its own.
 _SINGLE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -112,7 +138,8 @@ class Index:
         return set(self._headings[self.units.heading[unit]]) <= set(self._terms[unit])
 
     def scores(self, question: str) -> list[float]:
-        """A score for each unit; 0 where no word of the question stands."""
+        """A score for each unit: BM25, and more where it holds what the question asks for (a sum, a number, a date, a name).
+        0 where it has neither that nor a word of the question."""
         units, n = self.units, len(self._terms)
         totals = [0.0] * n
         if not n:
@@ -134,11 +161,21 @@ class Index:
             holding = n - counts.count(0)
             if not holding:
                 continue
-            weight = math.log(1 + (n - holding + 0.5) / (holding + 0.5)) * (_K1 + 1) * share
+            weight = _idf(n, holding) * (_K1 + 1) * share
             for i, count in enumerate(counts):
                 if count:
                     totals[i] += weight * count / (count + norms[i])
+        kind = next((unit for asked, unit in _KINDS if asked.search(question)), None)
+        if kind:
+            held = [i for i in range(n) if kind.search(self.text[units.start[i] : units.end[i]])]
+            gain = _EXPECTED * (_idf(n, len(held)) + _EXPECTED_LEAST)
+            for i in held:
+                totals[i] += gain
         return totals
+
+
+def _idf(units: int, holding: int) -> float:
+    return math.log(1 + (units - holding + 0.5) / (holding + 0.5))
 
 
 def fuse(*scores: Sequence[float], k: int = 10) -> list[float]:

@@ -37,13 +37,14 @@ def select(
     """The quotes, in the order of the text. budget: tokens that they may take when rendered. count: tokens of a text.
     attention: a second score for each unit, fused with BM25 by reciprocal rank.
 
-    The best units are taken whole while they fit, with what stands above them (unless that alone takes half the budget); the first that does not fit is cut at a
-    word, and is the last. Neighbours become one quote. A text that fits as a whole is one quote. Without a word of the
-    question in the text, and without attention, there are none."""
+    The best units are taken whole while they fit, with what stands above them (unless that alone takes half the budget);
+    the first that does not fit is cut at a word, and is the last. Neighbours with one space or line feed between them
+    become one quote. A text that fits as a whole is one quote. Where the text has neither a word of the question nor the
+    kind of thing it asks for, and there is no attention, nothing is quoted."""
     text, units = index.text, index.units
     scores = index.scores(question)
     if text and len(text) <= budget * _LONGEST_TOKEN and count(narrow(text)) <= budget:
-        return [Quote(text, 0, len(text), max(scores, default=0.0))]
+        return [Quote(narrow(text), 0, len(text), max(scores, default=0.0))]
     if attention is not None:
         scores = fuse(scores, attention) if any(scores) else list(attention)
     taken: dict[int, tuple[int, tuple[str, ...]]] = {}  # end of each unit taken, and what stands above it
@@ -59,6 +60,8 @@ def select(
         above = tuple(line for line in above if costs[line] * 2 <= budget)
         front = sum(costs[line] for line in above if line not in paid)
         cost = count(narrow(text[start:end]) + "\n")
+        if not taken and left - front < min(cost, _LEAST):
+            above, front = (), 0  # rather the words alone than nothing
         if front + cost > left:
             end = _cut(text, start, end, left - front, count) if left - front >= _LEAST else start
             if end > start:
@@ -108,7 +111,7 @@ def _merged(index: Index, taken: dict[int, tuple[int, tuple[str, ...]]], scores:
             i == last + 1
             and taken[last][0] == units.end[last]
             and (units.heading[i], units.header[i]) == (units.heading[last], units.header[last])
-            and not text[units.end[last] : start].strip(" \n\t")
+            and text[units.end[last] : start] in (" ", "\n")
         )
         if together:
             before = quotes[-1]

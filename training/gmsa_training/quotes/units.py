@@ -344,7 +344,8 @@ class _Cutter:
                 values = [_cells(text[slice(*lines[k])], "")[-1] for k in range(i + 1, min(last, i + 9))]
                 ruled = not _VALUE.match(cells[1]) and all(map(_VALUE.match, values))
                 kind = ROW if ruled else PAIR
-        if kind == ROW and len(first) <= LONGEST and (ruled or not any(map(_VALUE.match, cells))):
+        filled = any(_ALNUM.search(text, start, end) for start, end in lines[i + 1 : last])
+        if kind == ROW and filled and len(first) <= LONGEST and (ruled or not any(map(_VALUE.match, cells))):
             header = len(self.units.headers)
             self.units.headers.append(lines[i])
             i += 1

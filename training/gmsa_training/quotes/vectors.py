@@ -41,6 +41,7 @@ DOCUMENTS = {
     "pipes without a rule": "Year | Name | Town\n1995 | Rita | Pamee\n1996 | Binita | Lakeside",
     "pipes without a header": "1995 | Rita\n1996 | Binita",
     "CSV": 'name,team,"start, year",hours\nOrsolya,Kiln,2019,38\n"Bashir, B.",Glaze,2021,20\n\nNo.;Player;Goals\n1;Ann;4\n2;Bo;7',
+    "a header without rows": "| Trail | Hut |\n|---|---|\n\nDone.",
     "CSV without a header": "1,2\n3,4\n5,6",
     "commas in prose lines": "Ann, Bo and Cy went,\nsaw, and\nwon, at last.",
     "tabs": "Team\tCounty\tWins\nGreystones\tWicklow\t1\nConfey\tKildare\t2\n\nReleased\t10 October 2007\nGenre\tRock, punk",
@@ -153,6 +154,8 @@ def cases() -> dict[str, Any]:
         "zzz",
         "",
         "port 8080",
+        "How much is the flour, and when was Mr. Smith paid?",
+        "Which year did it get cold?",
         "今日",
     ]
     selections = [(name, question, 40, False) for name in documents for question in questions[:3]]
