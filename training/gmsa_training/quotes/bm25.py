@@ -1,5 +1,5 @@
-"""Ranks units by BM25 (k1 1.5, b 0.75): Porter stems, stop words left out, the words of the headings and of the header row
-that a unit stands under counted with it. src/quotes/bm25.ts is the twin of this file."""
+"""Ranks units by BM25 (k1 1.5, b 0.75): Porter stems, stop words left out, the words of the headings and of the header
+row that a unit stands under counted with it. src/quotes/bm25.ts is the twin of this file."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from gmsa_training.quotes.units import Units, narrow
 
 _K1, _B = 1.5, 0.75
 STOP = frozenset(
-    "a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to was"
-    " will with what which who whom whose when where why how did do does has have had s t".split()
+    "a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to"
+    " was will with what which who whom whose when where why how did do does has have had s t".split()
 )
-# Documents name what they state by a noun, where a question asks with another word: "How heavy is it?" for "Weight: 3 kg".
+# Documents name what they state by a noun, where a question asks with another word: "How heavy is it?" for
+# "Weight: 3 kg".
 _NAMED = {
     word: [stem(noun) for noun in nouns.split()]
     for word, nouns in {
         "long": "length duration", "heavy": "weight", "weigh": "weight", "tall": "height", "high": "height",
-        "wide": "width", "thick": "thickness", "deep": "depth", "old": "age", "fast": "speed", "far": "distance",
-        "big": "size", "large": "size", "much": "price total", "cost": "price", "expensive": "price", "pay": "payment total",
-        "many": "number quantity", "people": "person", "born": "birth", "die": "death", "died": "death", "when": "date",
-        "where": "address location", "who": "name", "called": "name", "phone": "telephone tel", "no": "none", "not": "none",
+        "wide": "width", "thick": "thickness", "deep": "depth", "old": "age", "fast": "speed",
+        "far": "distance", "big": "size", "large": "size", "much": "price total", "cost": "price", "expensive": "price", "pay": "payment total",
+        "many": "number quantity", "people": "person", "born": "birth", "die": "death", "died": "death",
+        "when": "date", "where": "address location", "who": "name", "called": "name", "phone": "telephone tel",
+        "no": "none", "not": "none",
     }.items()
 }  # fmt: skip
 _NAMED_WEIGHT = 0.5
@@ -37,12 +39,14 @@ _KINDS = [
     for question, unit, flags in (
         (
             r"\bhow much\b|\b(?:cost|price|total|amount)",
-            "[$\u00a3\u20ac]|\\b(?:dollars?|pounds?|euros?|cents?|million|billion|price|cost|fee)\\b|[0-9][.,][0-9][0-9]\\b",
+            "[$\u00a3\u20ac]|\\b(?:dollars?|pounds?|euros?|cents?|million|billion|price|cost|fee)\\b"
+            "|[0-9][.,][0-9][0-9]\\b",
             re.IGNORECASE,
         ),
         (
             r"\bhow (?:many|long|old|far|tall|high|heavy|big|large|fast|deep|wide)\b|\b(?:percent|number|population)",
-            r"[0-9]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|dozen|hundred|thousand|million|first|second|third)\b",
+            r"[0-9]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|dozen|hundred|thousand|million|first|second"
+            r"|third)\b",
             re.IGNORECASE,
         ),
         (
@@ -54,11 +58,15 @@ _KINDS = [
         (r"\b(?:who|whose|whom|where)\b", "[a-z,] [A-Z][a-z]", re.NOFLAG),
     )
 ]
-_EXPECTED, _EXPECTED_LEAST = 0.7, 0.3  # share of the weight of a word that as many units hold, and what is added to that
+# Share of the weight of a word that as many units hold, and what is added to that weight.
+_EXPECTED, _EXPECTED_LEAST = 0.7, 0.3
 
-# Letters by block, not by category: categories grow with every version of Unicode. One letter of a script that is written
-# without spaces is a word of its own.
-_SINGLE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+# Letters by block, not by category: categories grow with every version of Unicode. One letter of a script that is
+# written without spaces is a word of its own.
+_SINGLE = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff"
+)
 _LETTER = (
     "a-zA-Z\u00aa\u00b5\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u0dff\u0f00-\u0fff\u10a0-\u177f\u1800-\u1fff\u20d0-\u218f"
     "\u2c00-\u2dff\u3100-\u33ff\ua000-\uf8ff\ufb00-\ufdff\ufe70-\ufeff\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff66-\uffef"
@@ -179,8 +187,8 @@ def _idf(units: int, holding: int) -> float:
 
 
 def fuse(*scores: Sequence[float], k: int = 10) -> list[float]:
-    """Reciprocal rank fusion: the sum of 1 / (k + rank) over the scores. A score of 0 has no rank; of equal ones the earlier
-    unit ranks first."""
+    """Reciprocal rank fusion: the sum of 1 / (k + rank) over the scores. A score of 0 has no rank; of equal ones the
+    earlier unit ranks first."""
     fused = [0.0] * len(scores[0])
     for one in scores:
         for rank, i in enumerate(ranked(one), start=1):

@@ -23,7 +23,8 @@ _CHANGED = re.compile(
 )
 # Any character that may be changed, or that a change begins with: most texts have none.
 _ANY = re.compile(
-    "[\x0b-\r\u0085\u00a0\u00ad\u061c\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u2066-\u2069\u3000\ud800-\udfff\ufb00-\ufb06\ufeff]"
+    "[\x0b-\r\u0085\u00a0\u00ad\u061c\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064"
+    "\u2066-\u2069\u3000\ud800-\udfff\ufb00-\ufb06\ufeff]"
 )
 _LIGATURES = ("ff", "fi", "fl", "ffi", "ffl", "st", "st")
 

@@ -1,5 +1,5 @@
-"""Chooses what to quote for a question within a budget of tokens, and renders it for the prompt. src/quotes/select.ts is the
-twin of this file."""
+"""Chooses what to quote for a question within a budget of tokens, and renders it for the prompt. src/quotes/select.ts
+is the twin of this file."""
 
 from __future__ import annotations
 

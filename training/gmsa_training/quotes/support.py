@@ -1,5 +1,5 @@
-"""Whether an answer stands in its source word for word. src/quotes/support.ts is the twin of this file; vectors.json pins
-both. Texts are `wide`, places are UTF-16 code units."""
+"""Whether an answer stands in its source word for word. src/quotes/support.ts is the twin of this file; vectors.json
+pins both. Texts are `wide`, places are UTF-16 code units."""
 
 from __future__ import annotations
 

@@ -19,9 +19,12 @@ _ALNUM = re.compile("[0-9A-Za-z\u00aa-\u00ff\u0100-\u1fff\u2c00-\u2dff\u3005-\uf
 _FENCE = re.compile("(?:```|~~~)")
 _ATX = re.compile("(#{1,6})[ \t]+")
 _UNDERLINE = re.compile("(?:=+|-{3,})$")
-_MARKER = re.compile("(?:[-*+\u2022\u2023\u25aa\u25cf\u25e6\u2013\u2014]|\\(?(?:[0-9]{1,3}|[A-Za-z]|[ivx]{1,4})[.)])[ \t]+(?=[^ \t])")
+_MARKER = re.compile(
+    "(?:[-*+\u2022\u2023\u25aa\u25cf\u25e6\u2013\u2014]|\\(?(?:[0-9]{1,3}|[A-Za-z]|[ivx]{1,4})[.)])[ \t]+(?=[^ \t])"
+)
 _PAIR = re.compile(
-    "[\"'*_> \t]{0,4}[A-Za-z\u00c0-\uffff][^:=.!?\n]{0,47}(?:\\.[ \t])?[\"'*_]{0,3}[ \t]*(?::[\"'*_]{0,3}[ \t]+|=[ \t]*)[^ \t]"
+    "[\"'*_> \t]{0,4}[A-Za-z\u00c0-\uffff][^:=.!?\n]{0,47}(?:\\.[ \t])?[\"'*_]{0,3}[ \t]*"
+    "(?::[\"'*_]{0,3}[ \t]+|=[ \t]*)[^ \t]"
 )
 _SECTION = re.compile("(?:chapter|section|part|article|appendix|annex|schedule|clause)[ \t]", re.IGNORECASE | re.ASCII)
 _NOT_TITLE = re.compile("[{}=;<>|\t]|  |[0-9]:[0-9]|[.!?:;,]$")
@@ -31,15 +34,21 @@ _SEPARATOR = re.compile("[|+:= \t-]+$")
 _GAP = re.compile("[^ ](?: {2,}|[ \t]{0,3}\\.{3,}[ \t]{0,3}|[ \t]{0,3}_{3,}[ \t]{0,3})[^ ]")
 _CELL_GAP = re.compile("  +|[ \t]{0,3}\\.{3,}[ \t]{0,3}|[ \t]{0,3}_{3,}[ \t]{0,3}")
 _VALUE = re.compile("[ \t\"'(*+\u2212$\u00a3\u20ac\u00a5#-]{0,4}[0-9]")
-_END = re.compile("[.!?\u2026\u061f\u06d4]+[\"'\u201d\u2019\u00bb)\\]*_]{0,8}|[\u3002\uff01\uff1f\u0964\u0965]+[\u201d\u2019\u300d\u300f\uff09]{0,8}")
+_END = re.compile(
+    "[.!?\u2026\u061f\u06d4]+[\"'\u201d\u2019\u00bb)\\]*_]{0,8}"
+    "|[\u3002\uff01\uff1f\u0964\u0965]+[\u201d\u2019\u300d\u300f\uff09]{0,8}"
+)
+_LAST = ".!?\u2026\"'\u201d\u2019)\u3002\uff01\uff1f\u0964\u061f"
 _ENDS_ALONE = "\u3002\uff01\uff1f\u0964\u0965"  # need no white space after them
 _SKIPPED = re.compile("[ \n\t]+[\"'\u201c\u2018\u00ab(\\[*_\u00bf\u00a1]{0,4}")
 _HEAVY = re.compile("[\u2e80-\uffff]")
 _CLAUSE = re.compile("[,;:\u2013\u2014\u3001\uff0c\uff1b][ \n]?")
-_TITLES = frozenset("mr mrs ms dr prof st sr jr rev hon gov sen rep pres gen col lt sgt capt cmdr mt ft messrs mme fr".split())
+_TITLES = frozenset(
+    "mr mrs ms dr prof st sr jr rev hon gov sen rep pres gen col lt sgt capt cmdr mt ft messrs mme fr".split()
+)
 _SHORTENED = frozenset(
-    "etc inc ltd co corp bros no nos vs v cf al approx ca c dept est fig figs eq sec ch chap vol vols p pp ed eds art para tel"
-    " jan feb mar apr jun jul aug sep sept oct nov dec ave blvd rd sq min max avg incl excl ext ph nr op b d r".split()
+    "etc inc ltd co corp bros no nos vs v cf al approx ca c dept est fig figs eq sec ch chap vol vols p pp ed eds art"
+    " para tel jan feb mar apr jun jul aug sep sept oct nov dec ave blvd rd sq min max avg incl excl ext ph nr op b d r".split()
 )
 _STARTERS = frozenset(
     "the a an in on at it he she they we you i this that these those his her their its there however but and if when"
@@ -61,8 +70,8 @@ def narrow(text: str) -> str:
 
 @dataclass
 class Units:
-    """Columns, one entry a unit, in the order of the text; units never overlap. heading: number of the innermost heading
-    a unit stands under, header: number of the header row of its table; −1 where there is none."""
+    """Columns, one entry a unit, in the order of the text; units never overlap. heading: number of the innermost
+    heading a unit stands under, header: number of the header row of its table; −1 where there is none."""
 
     start: list[int] = field(default_factory=list)
     end: list[int] = field(default_factory=list)
@@ -85,7 +94,7 @@ class _Cutter:
     def add(self, start: int, end: int, kind: int, header: int = -1) -> None:
         """Adds a unit; one over the limit is cut."""
         units = self.units
-        for a, b in self.shortened(start, end):
+        for a, b in self.shortened(start, end) if end - start > LONGEST // 3 else ((start, end),):
             units.start.append(a)
             units.end.append(b)
             units.kind.append(kind)
@@ -177,7 +186,7 @@ class _Cutter:
                 self.add(start, end, LINE)
             elif len(line) <= 200 and (found := _ATX.match(line)):
                 self.head(start + found.end(), end, len(found.group(1)))
-            elif i + 1 < n and len(line) <= 100 and "|" not in line and _UNDERLINE.match(text[slice(*lines[i + 1])]) and not _GAP.search(line):
+            elif i + 1 < n and self.underlined(line, text[slice(*lines[i + 1])]):
                 self.head(start, end, 1 if text[lines[i + 1][0]] == "=" else 2)
                 i += 1
             elif (last := self.table(lines, i)) > i:
@@ -201,6 +210,9 @@ class _Cutter:
                     self.sentences(start, end)
                 i = last
             i += 1
+
+    def underlined(self, line: str, below: str) -> bool:
+        return len(line) <= 100 and "|" not in line and bool(_UNDERLINE.match(below)) and not _GAP.search(line)
 
     def title(self, lines: list[tuple[int, int]], i: int, widest: int, following: tuple[int, int] | None) -> bool:
         text, (start, end) = self.text, lines[i]
@@ -258,7 +270,7 @@ class _Cutter:
             while begin < end and text[begin] in " \n\t":
                 begin += 1
         if begin < end:
-            if kind == SENTENCE and begin == start and text[end - 1] not in ".!?\u2026\"'\u201d\u2019)\u3002\uff01\uff1f\u0964\u061f":
+            if kind == SENTENCE and begin == start and text[end - 1] not in _LAST:
                 kind = LINE
             self.add(begin, end, kind)
 

@@ -178,8 +178,11 @@ def cases() -> dict[str, Any]:
 
 def main(path: str) -> None:
     with open(path, "w", encoding="ascii") as file:
-        json.dump(cases(), file, separators=(",", ":"))
-        file.write("\n")
+        kinds = [
+            f"{json.dumps(kind)}: [\n" + ",\n".join(json.dumps(one, separators=(",", ":")) for one in some) + "\n]"
+            for kind, some in cases().items()
+        ]
+        file.write("{" + ",\n".join(kinds) + "}\n")  # a case a line
 
 
 if __name__ == "__main__":
