@@ -37,7 +37,7 @@ class Grid:
 
     def __init__(self, table: Table, style: str, values: Values) -> None:
         rng = values.rng
-        self.table, self.style, self.lower = table, style, rng.random() < 0.15
+        self.table, self.style, self.lower = table, style, bool(table.columns) and rng.random() < 0.15
         columns = list(_with_years(table, values))
         shown = [column for column in columns if rng.random() < 0.75]
         while len(shown) < min(2, len(columns)):
@@ -48,6 +48,9 @@ class Grid:
         shown = [one for one in shown if one.spec.split()[0] != "product" or names.issuperset(one.spec.split()[1:])]
         self.absent = [column for column in columns if column not in shown]
         entities = dict.fromkeys(values.draw(table.entity).text for _ in range(rng.randint(*table.rows)))
+        listed = words().get(table.entity, [])
+        if table.order == "list":  # as the word list has them
+            entities = sorted(entities, key=listed.index)
         rows = [(entity, {}) for entity in entities]
         for column in sorted(shown, key=lambda column: column.spec.startswith("product")):
             self._fill(column, [cells for _, cells in rows], values)
@@ -78,6 +81,9 @@ class Grid:
 
     def written(self, rng: random.Random) -> str:
         numbers = range(len(self.entities))
+        if not self.columns:
+            pairs = [("", f"{self.shown(entity)}.") for entity in self.entities]
+            return layouts.sentences(rng.choice(("numbered", "numbered", "bullets", "lines")), pairs, rng)
         if self.style == "prose":
             return "\n".join(self._sentence(number) for number in numbers) if rng.random() < 0.3 else " ".join(
                 self._sentence(number) for number in numbers

@@ -63,16 +63,18 @@ class Asker:
 
     def __init__(self, page: Page) -> None:
         self.page, self.rng, self.text, self.folded = page, page.rng, page.text, page.text.lower()
+        self.grids = [grid for grid in page.grids if grid.columns]
+        self.steps = [grid for grid in page.grids if not grid.columns]
         self.types = {type_of(spec) for told in page.told for spec in told.item.slots.values()}
         self.types |= {type_of(column.spec) for grid in page.grids for column in grid.columns}
 
     def questions(self, count: int) -> list[Question]:
-        told, grid = 5 if self.page.told else 0, 5 if self.page.grids else 0
+        told, grid = 5 if self.page.told else 0, 5 if self.grids else 0
         draws: dict[Callable[[], Question | None], float] = {
             self._told: 1.6 * told, self._verified: 0.3 * told, self._follow: 1.0, self._section: 1.0, self._slot: 1.0,
             self._lookup: grid, self._reverse: 0.3 * grid, self._most: 0.25 * grid, self._compared: 0.25 * grid,
             self._checked: 0.35 * grid, self._counted: 0.2 * grid, self._listed: 0.2 * grid, self._placed: 0.1 * grid,
-            self._about: 0.8, self._summary: 0.5,
+            self._step: 4.0 if self.steps else 0, self._about: 0.8, self._summary: 0.5,
         }  # fmt: skip
         ways, weights = list(draws), list(draws.values())
         found: dict[str, Question] = {}
@@ -161,7 +163,7 @@ class Asker:
     # Of tables
 
     def _grid(self) -> Grid:
-        return self.rng.choice(self.page.grids)
+        return self.rng.choice(self.grids)
 
     def _ask_cell(self, grid: Grid, column: Column, entity: str) -> str | None:
         mention = grid.mention(entity)
@@ -265,6 +267,28 @@ class Asker:
         entity = grid.shown(grid.entities[-1 if last else 0])
         return Question(f"Which {grid.table.noun} is listed {'last' if last else 'first'}?", [entity], "order")
 
+    def _step(self, absent: bool = False) -> Question | None:
+        """Of a list of steps: how many, which, and what comes after which; absent: after one that is not there."""
+        grid = self.rng.choice(self.steps)
+        steps, noun, count = [grid.shown(step) for step in grid.entities], grid.table.noun, len(grid.entities)
+        number = self.rng.randrange(count - 1)
+        if absent:
+            before = self._fresh(grid.table.entity)
+            if before and self.rng.random() < 0.6:
+                return Question(f"What comes right after “{capital(before)}”?", [], "near_miss")
+            return Question(f"What is {noun} {count + self.rng.randint(1, 3)}?", [], "near_miss")
+        way = self.rng.random()
+        if way < 0.2:
+            return Question(f"How many {grid.table.plural} are there?", [str(count)], "count")
+        if way < 0.4:
+            last = self.rng.random() < 0.5
+            return Question(f"What is the {'last' if last else 'first'} {noun}?", [steps[-1 if last else 0]], "order")
+        if way < 0.6:
+            return Question(f"What is {noun} {number + 1}?", [steps[number]], "order")
+        if way < 0.8:
+            return Question(f"What comes right after “{steps[number]}”?", [steps[number + 1]], "order")
+        return Question(f"What comes right before “{steps[number + 1]}”?", [steps[number]], "order")
+
     # Of the whole
 
     def _about(self) -> Question:
@@ -299,7 +323,7 @@ class Asker:
 
     def _follow(self) -> Question | None:
         """A question that is short because of the one before, or one that has nothing to do with it."""
-        grids = [grid for grid in self.page.grids if len(grid.entities) > 2]
+        grids = [grid for grid in self.grids if len(grid.entities) > 2]
         if grids and self.rng.random() < 0.6:
             return self._follow_cell(self.rng.choice(grids))
         facts = [told for told in self.page.told if told.item.labels]
@@ -363,7 +387,9 @@ class Asker:
 
     def _near_miss(self) -> Question | None:
         """What is asked of something in the text, asked of something else."""
-        if self.page.grids and self.rng.random() < 0.6:
+        if self.steps and self.rng.random() < 0.3:
+            return self._step(absent=True)
+        if self.grids and self.rng.random() < 0.6:
             return self._near_cell()
         if not self.page.told:
             return None

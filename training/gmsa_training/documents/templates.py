@@ -41,6 +41,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
+    """entity: specification of what a row is about. A table without columns is a list of steps."""
+
     entity: str
     noun: str
     plural: str
@@ -49,7 +51,7 @@ class Table:
     captions: tuple[str, ...] = ("",)
     rows: tuple[int, int] = (3, 7)
     article: str = ""  # before an entity in a sentence
-    order: str = ""  # the column that rows are ordered by
+    order: str = ""  # the column that rows are ordered by, or `list`: as in the word list
     years: int = 0  # so many columns, one for each year, in place of the one with {year}
 
 
