@@ -131,6 +131,8 @@ class Page:
             if not told:
                 self.untold.append(item)
         rng.shuffle(self.told)
+        if kind.messages:
+            self._date_messages()
         self.sections: list[Told] = []  # numbered, in this order
         self.text = self._written()
 
@@ -145,6 +147,14 @@ class Page:
                 return []
             told.append(Told(item, values, self.rng.choice(item.says)))
         return told
+
+    def _date_messages(self) -> None:
+        """Gives each message its time and writer in front."""
+        style = self.rng.choice(("[{t}] {p}: ", "{t} - {p}: ", "{p} ({t}): ", "{p}, {t}\n"))
+        times = sorted((self.values.draw("time 8-23") for _ in self.told), key=lambda time: time.number or 0)
+        self.told = [
+            Told(one.item, one.values | {"t": time.text}, style + one.wording) for one, time in zip(self.told, times)
+        ]
 
     def _value(self, spec: str) -> str | None:
         """None where it is to be computed from a table that is not there."""
@@ -168,9 +178,10 @@ class Page:
         parts = [layouts.facts(self.styles[0], [self._pair(one) for one in labelled])] if labelled else []
         rest = [self._captioned(grid) for grid in self.grids]
         if said:
-            pairs = [(capital(one.item.topic.replace("_", " ")), self.sentence(one)) for one in said]
-            rest.insert(rng.randint(0, len(rest)), layouts.sentences(self.styles[2], pairs, rng))
-            self.sections = said if self.styles[2] == "numbered" else []
+            pairs = [(one.item.labels[0] if one.item.labels else one.item.topic, self.sentence(one)) for one in said]
+            style = "lines" if kind.messages else self.styles[2]
+            rest.insert(rng.randint(0, len(rest)), layouts.sentences(style, pairs, rng))
+            self.sections = said if style == "numbered" else []
         parts += rest
         if rng.random() < 0.15:
             rng.shuffle(parts)
@@ -180,7 +191,7 @@ class Page:
             parts.insert(0, fill(rng.choice(kind.openings), self.slots))
         if rng.random() < 0.92:
             title = fill(rng.choice(kind.titles), self.slots)
-            title = title.upper() if rng.random() < 0.1 else title
+            title = title.upper() if rng.random() < 0.1 else capital(title) if rng.random() < 0.5 else title
             parts.insert(0, f"# {title}" if self.layout == "markdown" else title)
         if kind.closings and rng.random() < 0.7:
             parts.append(fill(rng.choice(kind.closings), self.slots))

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from gmsa_training.data.questions.typed import typed
 from gmsa_training.documents.page import Grid, Page, Told, capital, fill
 from gmsa_training.documents.templates import Column, Item
 from gmsa_training.documents.values import SLOT, type_of, words
-from gmsa_training.data.questions.typed import typed
 
 _UNANSWERABLE = 0.2  # of the questions, half of them near misses
 _KEYWORDS, _TYPED = 0.1, 0.1
 _TRIES = 6  # for one question
 _LONGEST_LIST = 6
-_FIRST_WORDS = {"when": "when", "by": "when", "until": "when", "who": "who", "where": "where", "why": "why", "how": "how much"}
+_PREPOSITION = re.compile(r" (?:of|for|to|a|on|when) ")
+_FIRST_WORDS = {
+    "how much": "how much", "how many": "how much", "how long": "how much", "by how": "how much", "who": "who", "whom": "who",
+    "when": "when", "by when": "when", "until when": "when", "since when": "when", "where": "where", "why": "why",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,12 @@ class Question:
 
 
 def _lower(label: str) -> str:
-    return label if label[1:2].isupper() else label[:1].lower() + label[1:]
+    return label if label[1:2].isupper() or label[1:2] == "-" else label[:1].lower() + label[1:]
+
+
+def _be(label: str) -> str:
+    head = _PREPOSITION.split(label)[0]
+    return "Are" if head.endswith("s") and not head.endswith(("ss", "us", "'s")) else "Is"
 
 
 def _bare(verb: str) -> str:
@@ -40,22 +50,26 @@ def _bare(verb: str) -> str:
 
 
 _INVERTED = {"is": "Is {}", "was": "Was {}", "can": "Can {}", "will": "Will {}", "has": "Does {} have", "had": "Did {} have"}
+_PAST = {"joined": "join", "happened": "happen", "came": "come", "took": "take", "got": "get", "concerned": "concern"}
 _PLURAL = {"is": "are", "was": "were", "has": "have", "can": "can", "will": "will", "had": "had"}
 
 
 def _inverted(phrase: str, subject: str) -> str:
     """A verb phrase as a yes/no question."""
     verb, _, rest = phrase.partition(" ")
+    if verb in _PAST:
+        return f"Did {subject} {_PAST[verb]} {rest}?"
     return f"{_INVERTED.get(verb, 'Does {} ' + _bare(verb)).format(subject)} {rest}?"
 
 
 def _plural(phrase: str) -> str:
     verb, _, rest = phrase.partition(" ")
-    return f"{_PLURAL.get(verb) or _bare(verb)} {rest}"
+    return f"{verb if verb in _PAST else _PLURAL.get(verb) or _bare(verb)} {rest}"
 
 
 def _kind(question: str) -> str:
-    return _FIRST_WORDS.get(question.partition(" ")[0].lower(), "value")
+    first, second, *_ = [*question.lower().split(" "), ""]
+    return _FIRST_WORDS.get(f"{first} {second}") or _FIRST_WORDS.get(first, "value")
 
 
 class Asker:
@@ -96,11 +110,12 @@ class Asker:
         names = SLOT.findall(wording)
         if (swap and swap not in names) or any(name != swap and slots.get(name, "\0") not in self.text for name in names):
             return None
-        return capital(fill(wording, slots))
+        return fill(wording, slots)
 
-    def _fresh(self, spec: str) -> str | None:
-        """A value that does not stand in the text."""
-        value = self.page.values.draw(spec).text
+    def _fresh(self, spec: str, like: str = "") -> str | None:
+        """A value that does not stand in the text; like: one that it may differ from in a word or digit alone."""
+        value = self.page.values.similar(like) if like and self.rng.random() < 0.4 else None
+        value = value or self.page.values.draw(spec).text
         return None if value.lower() in self.folded else value
 
     # Of what is said in facts, rules and sentences
@@ -128,7 +143,7 @@ class Asker:
 
     def _keywords(self, item: Item) -> str:
         label = self.rng.choice(item.labels).lower()
-        what = self.rng.choice(self.page.kind.what).lower()
+        what = self.page.kind.what[0].lower()
         return self.rng.choice((label, f"{label} {what}", f"{what} {label}"))
 
     def _verified(self) -> Question | None:
@@ -139,7 +154,8 @@ class Asker:
             return None
         value, yes = next(iter(told.values.values())), self.rng.random() < 0.5
         shown = value if yes else self._fresh(spec)
-        question = shown and f"Is the {_lower(told.item.labels[0])} {shown}?"
+        label = _lower(told.item.labels[0])
+        question = shown and f"{_be(label)} the {label} {shown}?"
         return question and Question(question, ["yes" if yes else "no"], "yes/no")
 
     def _slot(self) -> Question | None:
@@ -154,7 +170,7 @@ class Asker:
         if not self.page.sections:
             return None
         number, told = self.rng.choice(list(enumerate(self.page.sections, 1)))
-        topic = _lower(told.item.topic.replace("_", " "))
+        topic = _lower(told.item.labels[0] if told.item.labels else told.item.topic)
         if sum(one.item is told.item for one in self.page.sections) > 1:
             return None
         wording = self.rng.choice(("Which point is about {}?", "What is the number of the point on {}?"))
@@ -164,6 +180,9 @@ class Asker:
 
     def _grid(self) -> Grid:
         return self.rng.choice(self.grids)
+
+    def _which(self, grid: Grid) -> str:
+        return "Who" if grid.table.noun == "person" and self.rng.random() < 0.7 else f"Which {grid.table.noun}"
 
     def _ask_cell(self, grid: Grid, column: Column, entity: str) -> str | None:
         mention = grid.mention(entity)
@@ -188,7 +207,7 @@ class Asker:
         value = self.rng.choice(grid.cells[column.name]).text
         same = self._same(grid, column, value)
         asked = column.phrase.replace("{v}", value)
-        return Question(f"Which {grid.table.noun} {asked}?", same, "which") if len(same) == 1 else None
+        return Question(f"{self._which(grid)} {asked}?", same, "which") if len(same) == 1 else None
 
     def _most(self) -> Question | None:
         grid = self._grid()
@@ -199,7 +218,7 @@ class Asker:
         best = (max if greatest else min)(numbers)
         if numbers.count(best) > 1 or len(numbers) < 2:
             return None
-        question = f"Which {grid.table.noun} {column.most[greatest]}?"
+        question = f"{self._which(grid)} {column.most[greatest]}?"
         return Question(question, [grid.shown(grid.entities[numbers.index(best)])], "most")
 
     def _pair(self, grid: Grid) -> tuple[Column, list[int], bool] | None:
@@ -291,32 +310,40 @@ class Asker:
 
     # Of the whole
 
-    def _about(self) -> Question:
-        kind = self.page.kind
-        if self.rng.random() < 0.4:
-            return Question(self.rng.choice(words()["ask_kind"]), [self.rng.choice(kind.what)], "about")
-        return Question(self.rng.choice(words()["ask_about"]), [fill(self.rng.choice(kind.about), self.page.slots)], "about")
+    def _subject(self) -> str | None:
+        """What the text is about, if it names that."""
+        page = self.page
+        if page.bare:
+            return f"{self.rng.choice(('a list of', 'a table of', 'several'))} {self.rng.choice(page.grids).table.plural}"
+        return self._worded(page.kind.about, page.slots)
+
+    def _about(self) -> Question | None:
+        if self.rng.random() < 0.4 and not self.page.bare:
+            return Question(self.rng.choice(words()["ask_kind"]), [self.rng.choice(self.page.kind.what)], "about")
+        about = self._subject()
+        return about and Question(self.rng.choice(words()["ask_about"]), [about], "about")
 
     def _summary(self) -> Question | None:
         page, rng = self.page, self.rng
-        told = sorted(page.told, key=lambda one: (page.kind.facts + page.kind.sayings).index(one.item))
-        taken = told[: rng.randint(2, 4)]
-        said = [self._reworded(one) for one in taken]
+        items = page.kind.facts + page.kind.sayings
+        told = sorted(page.told, key=lambda one: items.index(one.item))
+        said = [self._reworded(one) for one in told[: rng.randint(3, 5)]]
         for grid in page.grids[:1]:
             names = [grid.mention(entity) for entity in grid.entities]
-            listed = f": {', '.join(names[:-1])} and {names[-1]}" if 2 <= len(names) <= _LONGEST_LIST else ""
+            listed = f": {', '.join(names[:-1])} and {names[-1]}" if grid.columns and 2 <= len(names) <= _LONGEST_LIST else ""
             said.append(f"It lists {len(names)} {grid.table.plural}{listed}.")
-        about = fill(rng.choice(page.kind.about), page.slots)
-        if not said:
+        about = self._subject()
+        if about is None or len(said) < 2 - page.bare:
             return None
-        if rng.random() < 0.35:
+        if rng.random() < 0.35 and len(said) > 2:
             return Question(rng.choice(words()["ask_points"]), ["\n".join(f"- {one}" for one in said)], "key points")
-        return Question(rng.choice(words()["ask_summary"]), [" ".join([f"This is about {about}.", *said])], "summary")
+        opening = "This is" if about.startswith((*page.kind.what, "a ")) else "This is about"
+        return Question(rng.choice(words()["ask_summary"]), [" ".join([f"{opening} {about}.", *said])], "summary")
 
     def _reworded(self, told: Told) -> str:
         """What is told in other words than the text has, if there are."""
         says = told.item.says if told.yes else told.item.denials
-        others = [say for say in says if say != told.wording] or says
+        others = told.item.gists or [say for say in says if say != told.wording] or says
         return self.page.sentence(told, self.rng.choice(others))
 
     # After a turn before
@@ -346,7 +373,7 @@ class Asker:
         column = self.rng.choice(grid.columns)
         first, second = self.rng.sample(range(len(grid.entities)), 2)
         question = self._ask_cell(grid, column, grid.entities[first])
-        other = self._fresh(grid.table.entity) if absent else grid.entities[second]
+        other = self._fresh(grid.table.entity, grid.entities[second]) if absent else grid.entities[second]
         if question is None or other is None:
             return None
         cells = grid.cells[column.name]
@@ -375,11 +402,11 @@ class Asker:
         name = self.rng.choice(list(item.asks))
         slots = {one: self.page.values.draw(spec).text for one, spec in item.slots.items() if one != name}
         if item.labels and self.rng.random() < _KEYWORDS:
-            return Question(self._keywords(item), [], self._nearness(item.slots[name]))
+            return Question(self._keywords(item), [], self._nearness(item.slots.get(name, "time")))
         wording = self.rng.choice(item.asks[name])
         if any(one not in slots and self.page.slots.get(one, "\0") not in self.text for one in SLOT.findall(wording)):
             return None
-        return Question(capital(fill(wording, self.page.slots | slots)), [], self._nearness(item.slots[name]))
+        return Question(capital(fill(wording, self.page.slots | slots)), [], self._nearness(item.slots.get(name, "time")))
 
     def _nearness(self, spec: str) -> str:
         """What a question without an answer is called: a near miss if the text has values of the type it asks for."""
@@ -410,7 +437,7 @@ class Asker:
             if other == told.values[swap]:
                 return None
         else:
-            other = self._fresh(specs[swap])
+            other = self._fresh(specs[swap], own[swap])
         question = other and self._worded((wording,), own | {swap: other}, swap)
         return question and Question(question, [], "near_miss")
 
@@ -420,9 +447,9 @@ class Asker:
         if way < 0.2:
             return self._follow_cell(grid, True) if len(grid.entities) > 1 else None
         if way < 0.4 and not column.spec.startswith("product"):
-            value = self._fresh(column.spec.removeprefix("few "))
+            value = self._fresh(column.spec.removeprefix("few "), self.rng.choice(grid.cells[column.name]).text)
             asked = value and column.phrase.replace("{v}", value)
-            return asked and Question(f"Which {grid.table.noun} {asked}?", [], "near_miss")
-        entity = self._fresh(grid.table.entity)
+            return asked and Question(f"{self._which(grid)} {asked}?", [], "near_miss")
+        entity = self._fresh(grid.table.entity, self.rng.choice(grid.entities))
         question = entity and self._ask_cell(grid, column, entity)
         return question and Question(question, [], "near_miss")

@@ -15,7 +15,7 @@ from gmsa_training.documents.layouts import LAYOUTS
 class Item:
     """Something that a document may say. slots: specifications of its values; labels: of a fact; says: wordings, of a
     rule those that mean yes; denials: of a rule, wordings that mean no; asks: questions for each slot, of a rule for
-    `yes` and, where they are the other way round, `no`; times: how often it may be said."""
+    `yes` and, where they are the other way round, `no`; times: how often it may be said; gists: wordings for summaries."""
 
     topic: str
     slots: dict[str, str]
@@ -24,6 +24,7 @@ class Item:
     labels: tuple[str, ...] = ()
     denials: tuple[str, ...] = ()
     times: tuple[int, int] = (1, 1)
+    gists: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class Table:
 
 @dataclass(frozen=True)
 class Kind:
-    """what: of which kind a reader would say it is; about: what it is about."""
+    """what: of which kind a reader would say it is; about: what it is about; messages: whether what is said are messages
+    of a chat, of which slot p is the writer."""
 
     name: str
     what: tuple[str, ...]
@@ -71,6 +73,7 @@ class Kind:
     openings: tuple[str, ...]
     closings: tuple[str, ...]
     layouts: tuple[str, ...]
+    messages: bool
 
 
 def _options(text: str | None) -> tuple[str, ...]:
@@ -102,7 +105,11 @@ def _saying(topic: str, slots: str, says: str, *asks: str) -> Item:
     times, _, rest = topic.partition(" ")
     counted = times[0].isdigit()
     drawn = dict(slot.strip().split("=", 1) for slot in slots.split(" + "))
-    return Item(rest if counted else topic, drawn, _options(says), _asks(list(asks)), times=_ends(times) if counted else (1, 1))
+    wordings = tuple(say for say in _options(says) if not say.startswith("~"))
+    gists = tuple(say[1:].strip() for say in _options(says) if say.startswith("~"))
+    return Item(
+        rest if counted else topic, drawn, wordings, _asks(list(asks)), (), (), _ends(times) if counted else (1, 1), gists
+    )
 
 
 def _tables(lines: list[str]) -> Iterator[Table]:
@@ -152,6 +159,7 @@ def _kind(name: str, text: str) -> Kind:
         one.get("opening", ()),
         one.get("closing", ()),
         one.get("layouts", tuple(LAYOUTS)),
+        "messages" in raw,
     )
 
 

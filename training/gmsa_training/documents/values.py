@@ -60,8 +60,14 @@ def words() -> dict[str, list[str]]:
 def type_of(spec: str) -> str:
     """What values of two specifications have in common if one can be mistaken for the other."""
     head, _, rest = spec.partition(" ")
-    unit = rest.partition(" ")[2]
-    return f"{head} {unit}" if head in ("int", "num") else rest if head == "few" else head
+    alike = {"int": "number", "num": "number", "day": "date", "few": rest}
+    return alike.get(head, head)
+
+
+@cache
+def _lists() -> dict[str, str]:
+    """Of words in names, the list that they come from."""
+    return {word: name for name in ("first", "last", "coined", "town", "month", "weekday") for word in words()[name]}
 
 
 @cache
@@ -100,6 +106,20 @@ class Values:
                 break
         self.used.add(value.text)
         return value
+
+    def similar(self, text: str) -> str | None:
+        """A value that differs in one word or digit; None where there is nothing to replace."""
+        parts = text.split(" ")
+        known = [number for number, part in enumerate(parts) if part in _lists()]
+        digits = [place for place, sign in enumerate(text) if sign.isdigit() and text[place - 1 : place] != "0"]
+        if known and (not digits or self.rng.random() < 0.5):
+            number = self.rng.choice(known)
+            parts[number] = self.rng.choice(words()[_lists()[parts[number]]])
+            return " ".join(parts)
+        if not digits:
+            return None
+        place = self.rng.choice(digits)
+        return text[:place] + self.rng.choice("123456789") + text[place + 1 :]
 
     def money(self, amount: float, cents: bool) -> str:
         return self.currency.format(self._number(amount, 2 if cents else 0))
