@@ -10,7 +10,7 @@ from gmsa_training.documents import layouts
 from gmsa_training.documents.templates import Column, Item, Kind, Table
 from gmsa_training.documents.values import SLOT, Value, Values, words
 
-_SAID = 0.62  # share of a kind's items that a document has
+_SAID = (0.45, 0.65, 0.8, 0.95)  # share of a kind's items that a document has
 _COMPUTED = {"sum", "tax", "gross", "product"}
 
 
@@ -124,9 +124,10 @@ class Page:
         wanted = [table for number, table in enumerate(kind.tables) if rng.random() < (0.5 if number else chance)]
         self.grids = [Grid(table, self.styles[1], values) for table in wanted]
         self.told: list[Told] = []
+        said = rng.choice(_SAID)
         self.untold: list[Item] = []
         for item in kind.facts + kind.sayings:
-            told = [] if self.bare or rng.random() >= _SAID else self._tell(item)
+            told = [] if self.bare or rng.random() >= said else self._tell(item)
             self.told += told
             if not told:
                 self.untold.append(item)
@@ -169,7 +170,8 @@ class Page:
         return self.values.money({"sum": net, "tax": tax, "gross": net + tax}[head], True)
 
     def sentence(self, told: Told, wording: str | None = None) -> str:
-        return fill(wording or told.wording, self.slots | told.values)
+        sentence = fill(wording or told.wording, self.slots | told.values)
+        return sentence[:-1] if sentence.endswith("..") else sentence  # after a name such as Inc.
 
     def _written(self) -> str:
         rng, kind = self.rng, self.kind

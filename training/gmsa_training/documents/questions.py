@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from gmsa_training.data.questions.typed import typed
 from gmsa_training.documents.page import Grid, Page, Told, capital, fill
 from gmsa_training.documents.templates import Column, Item
-from gmsa_training.documents.values import SLOT, type_of, words
+from gmsa_training.documents.values import SLOT, type_of, unit_of, words
 
 _UNANSWERABLE = 0.2  # of the questions, half of them near misses
 _KEYWORDS, _TYPED = 0.1, 0.1
 _TRIES = 6  # for one question
 _LONGEST_LIST = 6
+_OPEN = {"at", "by", "on", "to", "from", "until", "for", "in", "with", "up", "within", "after", "takes", "need", "bring", "pay"}
 _PREPOSITION = re.compile(r" (?:of|for|to|a|on|when) ")
 _FIRST_WORDS = {
     "how much": "how much", "how many": "how much", "how long": "how much", "by how": "how much", "who": "who", "whom": "who",
@@ -94,7 +95,8 @@ class Asker:
         found: dict[str, Question] = {}
         for _ in range(count):
             answered, near = self.rng.random() >= _UNANSWERABLE, self.rng.random() < 0.5
-            for _ in range(_TRIES):
+            for attempt in range(_TRIES):
+                near = near != (attempt == _TRIES // 2)  # the other sort, if there is none of the first
                 way = self.rng.choices(ways, weights)[0] if answered else self._near_miss if near else self._absent
                 if (made := way()) is not None:
                     question = typed(made.question) if self.rng.random() < _TYPED else made.question
@@ -121,7 +123,8 @@ class Asker:
     # Of what is said in facts, rules and sentences
 
     def _told(self) -> Question | None:
-        told = self.rng.choice(self.page.told)
+        free = [one for one in self.page.told if not one.item.labels]
+        told = self.rng.choice(free if free and self.rng.random() < 0.4 else self.page.told)
         return self._rule(told) if told.item.denials else self._value_of(told)
 
     def _rule(self, told: Told) -> Question | None:
@@ -141,10 +144,20 @@ class Asker:
             question = self._keywords(told.item)
         return Question(question, [answer], kind)
 
+    @staticmethod
+    def _alike(told: Told, name: str, spec: str) -> bool:
+        other = told.item.slots.get(name, "time")
+        return type_of(other) == type_of(spec) and unit_of(other) == unit_of(spec)
+
     def _keywords(self, item: Item) -> str:
-        label = self.rng.choice(item.labels).lower()
+        label = self._noun(item.labels).lower()
         what = self.page.kind.what[0].lower()
         return self.rng.choice((label, f"{label} {what}", f"{what} {label}"))
+
+    def _noun(self, labels: tuple[str, ...]) -> str:
+        """One of the labels that can stand alone."""
+        nouns = [label for label in labels if len(label) > 3 and label.split()[-1].lower() not in _OPEN]
+        return self.rng.choice(nouns or labels)
 
     def _verified(self) -> Question | None:
         """Whether a fact has a value; as often one that it has as one that it has not."""
@@ -153,7 +166,10 @@ class Asker:
         if not told.item.labels or spec.split()[0] in ("sum", "tax", "gross"):
             return None
         value, yes = next(iter(told.values.values())), self.rng.random() < 0.5
-        shown = value if yes else self._fresh(spec)
+        others = [text for one in self.page.told for name, text in one.values.items() if self._alike(one, name, spec)]
+        others = [text for text in others if text != value]
+        wrong = self.rng.choice(others) if others and self.rng.random() < 0.5 else self._fresh(spec, value)
+        shown = value if yes else wrong
         label = _lower(told.item.labels[0])
         question = shown and f"{_be(label)} the {label} {shown}?"
         return question and Question(question, ["yes" if yes else "no"], "yes/no")
@@ -187,7 +203,7 @@ class Asker:
     def _ask_cell(self, grid: Grid, column: Column, entity: str) -> str | None:
         mention = grid.mention(entity)
         if self.rng.random() < _KEYWORDS:
-            return f"{entity} {self.rng.choice(column.heads)}".lower()
+            return f"{entity} {self._noun(column.heads)}".lower()
         wording = self.rng.choice(column.asks).replace("{e}", mention).replace("{noun}", grid.table.noun)
         return self._worded((wording,), self.page.slots)
 
@@ -314,7 +330,9 @@ class Asker:
         """What the text is about, if it names that."""
         page = self.page
         if page.bare:
-            return f"{self.rng.choice(('a list of', 'a table of', 'several'))} {self.rng.choice(page.grids).table.plural}"
+            grid = page.grids[0]
+            heads = " and ".join(_lower(head) for head in grid.heads[:2])
+            return f"{self.rng.choice(('a list of', 'a table of'))} {grid.table.plural} with {heads}"
         return self._worded(page.kind.about, page.slots)
 
     def _about(self) -> Question | None:
@@ -329,7 +347,7 @@ class Asker:
         told = sorted(page.told, key=lambda one: items.index(one.item))
         said = [self._reworded(one) for one in told[: rng.randint(3, 5)]]
         for grid in page.grids[:1]:
-            names = [grid.mention(entity) for entity in grid.entities]
+            names = grid.entities
             listed = f": {', '.join(names[:-1])} and {names[-1]}" if grid.columns and 2 <= len(names) <= _LONGEST_LIST else ""
             said.append(f"It lists {len(names)} {grid.table.plural}{listed}.")
         about = self._subject()
@@ -337,7 +355,7 @@ class Asker:
             return None
         if rng.random() < 0.35 and len(said) > 2:
             return Question(rng.choice(words()["ask_points"]), ["\n".join(f"- {one}" for one in said)], "key points")
-        opening = "This is" if about.startswith((*page.kind.what, "a ")) else "This is about"
+        opening = "This is" if about.startswith((*page.kind.what, "a list of", "a table of")) else "This is about"
         return Question(rng.choice(words()["ask_summary"]), [" ".join([f"{opening} {about}.", *said])], "summary")
 
     def _reworded(self, told: Told) -> str:

@@ -64,6 +64,12 @@ def type_of(spec: str) -> str:
     return alike.get(head, head)
 
 
+def unit_of(spec: str) -> str:
+    """The unit of a measure; empty for other specifications."""
+    head, _, rest = spec.partition(" ")
+    return rest.partition(" ")[2] if head in ("int", "num") else ""
+
+
 @cache
 def _lists() -> dict[str, str]:
     """Of words in names, the list that they come from."""
@@ -135,7 +141,8 @@ class Values:
         if head == "pick":
             return Value(self.rng.choice(rest.split("/")))
         if head not in _MEASURES:
-            return Value(self.pattern(self.rng.choice(words()[spec]) if spec in words() else spec))
+            text = self.pattern(self.rng.choice(words()[spec]) if spec in words() else spec)
+            return Value(text.lower() if spec in ("mail", "site") else text)
         if head in ("date", "day"):
             low, high, _, _ = _range(rest, 0, 300)
             when = self.today + timedelta(self.rng.randint(int(low), int(high)))
