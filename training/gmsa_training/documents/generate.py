@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gmsa_training.documents.noise import noisy
 from gmsa_training.documents.page import Page
-from gmsa_training.documents.questions import Asker, Question
+from gmsa_training.documents.questions import Asker
 from gmsa_training.documents.templates import combinations, kinds
 
 _FEWEST, _MOST = 6, 15  # questions

@@ -76,9 +76,11 @@ def sentences(style: str, said: Sequence[tuple[str, str]], rng: random.Random) -
         return "\n\n".join(" ".join(sentence for _, sentence in part) for part in parts)
     if style == "headed":
         marks = rng.choice(("## ", "", "### ", "**", ""))
-        return "\n\n".join(f"{marks}{topic[:1].upper()}{topic[1:]}{'**' if marks == '**' else ''}\n{sentence}" for topic, sentence in said)
+        end = "**" if marks == "**" else ""
+        return "\n\n".join(f"{marks}{topic[:1].upper()}{topic[1:]}{end}\n{sentence}" for topic, sentence in said)
     if style == "numbered":
         mark = rng.choice(("{}. ", "{}) ", "§ {} ", "({}) "))
         named = bool(said[0][0]) and rng.random() < 0.6
-        return "\n".join(mark.format(n) + (f"{topic[:1].upper()}{topic[1:]}. " if named else "") + sentence for n, (topic, sentence) in enumerate(said, 1))
+        heads = [f"{topic[:1].upper()}{topic[1:]}. " if named else "" for topic, _ in said]
+        return "\n".join(mark.format(number) + head + one for number, (head, (_, one)) in enumerate(zip(heads, said), 1))
     return "\n".join(("- " if style == "bullets" else "") + sentence for _, sentence in said)

@@ -38,4 +38,5 @@ def _mistyped(word: str, kept: set[str], rng: random.Random) -> str:
     if word in kept or rng.random() > 0.06:
         return word
     place = rng.randint(1, len(word) - 3)
-    return word[:place] + rng.choice((word[place + 1] + word[place], word[place], word[place : place + 2] * 2)) + word[place + 2 :]
+    one, two = word[place : place + 2]
+    return word[:place] + rng.choice((two + one, one, one + one + two)) + word[place + 2 :]

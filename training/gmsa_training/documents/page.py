@@ -10,12 +10,15 @@ from gmsa_training.documents import layouts
 from gmsa_training.documents.templates import Column, Item, Kind, Table
 from gmsa_training.documents.values import SLOT, Value, Values, words
 
-_SAID = (0.45, 0.65, 0.8, 0.95)  # share of a kind's items that a document has
+_SAID = (0.45, 0.65, 0.85, 1.0)  # share of a kind's items that a document has
+_LONG = 0.12  # share of tables with two or three times as many rows
 _COMPUTED = {"sum", "tax", "gross", "product"}
 
 
 def fill(wording: str, slots: Mapping[str, str]) -> str:
-    return SLOT.sub(lambda found: slots[found[1]], wording) if "{" in wording else wording
+    if "{" not in wording:
+        return wording
+    return SLOT.sub(lambda found: slots[found[1]], wording).replace("..", ".")  # after a name such as Inc.
 
 
 def capital(text: str) -> str:
@@ -47,7 +50,8 @@ class Grid:
         names = {column.name for column in shown}
         shown = [one for one in shown if one.spec.split()[0] != "product" or names.issuperset(one.spec.split()[1:])]
         self.absent = [column for column in columns if column not in shown]
-        entities = dict.fromkeys(values.draw(table.entity).text for _ in range(rng.randint(*table.rows)))
+        count = rng.randint(*table.rows) * (rng.randint(2, 3) if rng.random() < _LONG else 1)
+        entities = dict.fromkeys(values.draw(table.entity).text for _ in range(count))
         listed = words().get(table.entity, [])
         if table.order == "list":  # as the word list has them
             entities = sorted(entities, key=listed.index)
@@ -170,8 +174,7 @@ class Page:
         return self.values.money({"sum": net, "tax": tax, "gross": net + tax}[head], True)
 
     def sentence(self, told: Told, wording: str | None = None) -> str:
-        sentence = fill(wording or told.wording, self.slots | told.values)
-        return sentence[:-1] if sentence.endswith("..") else sentence  # after a name such as Inc.
+        return fill(wording or told.wording, self.slots | told.values)
 
     def _written(self) -> str:
         rng, kind = self.rng, self.kind

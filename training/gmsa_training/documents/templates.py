@@ -180,7 +180,7 @@ def combinations(split: str) -> tuple[tuple[Kind, tuple[str, ...]], ...]:
         raise ValueError(f"The split is 'train' or 'validation', not {split!r}.")
     found = []
     for kind in kinds().values():
-        held = {layout for layout in kind.layouts if crc32(f"{kind.name} {layout}".encode()) % 10 == 0}
+        held = {layout for layout in kind.layouts if crc32(f"{layout} {kind.name}".encode()) % 10 == 0}
         layouts = tuple(layout for layout in kind.layouts if (layout in held) == (split == "validation"))
         found += [(kind, layouts)] if layouts else []
     return tuple(found)

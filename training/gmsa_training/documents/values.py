@@ -31,10 +31,14 @@ _CURRENCIES = [
     *("{} €", "EUR {}", "{} EUR", "USD {}", "GBP {}", "CHF {}", "{} kr", "₹{}", "{} zł", "{} euros", "{} dollars", "¥{}"),
 ]
 _DATES = [
-    *("{d} {month} {y}", "{month} {d}, {y}", "{d:02}/{m:02}/{y}", "{m:02}/{d:02}/{y}", "{y}-{m:02}-{d:02}", "{d:02}.{m:02}.{y}"),
-    *("{d} {month:.3} {y}", "{weekday:.3} {d} {month:.3} {y}", "{d}{th} {month} {y}", "{weekday}, {d} {month} {y}", "{d}. {month} {y}"),
+    *("{d} {month} {y}", "{month} {d}, {y}", "{d:02}/{m:02}/{y}", "{m:02}/{d:02}/{y}", "{y}-{m:02}-{d:02}"),
+    *("{d:02}.{m:02}.{y}", "{d} {month:.3} {y}", "{weekday:.3} {d} {month:.3} {y}", "{d}{th} {month} {y}"),
+    *("{weekday}, {d} {month} {y}", "{d}. {month} {y}"),
 ]
-_DAYS = ["{d} {month}", "{month} {d}", "{weekday} {d} {month}", "{d:02}/{m:02}", "{d}{th} {month}", "{weekday:.3} {d} {month:.3}"]
+_DAYS = [
+    *("{d} {month}", "{month} {d}", "{weekday} {d} {month}", "{d:02}/{m:02}", "{d}{th} {month}"),
+    "{weekday:.3} {d} {month:.3}",
+]
 _TIMES = ["{h:02}:{m:02}"] * 3 + ["{t}:{m:02} {half}", "{h:02}.{m:02}", "{t}.{m:02}{half}", "{h}:{m:02}"]
 _MONTHS = "January February March April May June July August September October November December".split()
 _WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
