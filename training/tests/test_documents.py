@@ -16,6 +16,7 @@ from gmsa_training.documents.templates import combinations, kinds
 
 COUNT = 800
 FREE = {"yes/no", "about", "summary", "key points", "count", "list", "section"}  # kinds whose answer need not stand in the text
+WHOLE = {"about", "summary", "key points", "section"}  # kinds that are never without an answer
 UNANSWERED = {"absent", "near_miss"}
 
 
@@ -102,6 +103,25 @@ def test_a_wording_does_not_tell_whether_there_is_an_answer() -> None:
     assert [key for key, both in seen.items() if both != {True, False}] == []
 
 
+def test_who_knows_the_wordings_alone_hardly_guesses_which_questions_have_an_answer() -> None:
+    rng, halves = random.Random(21), ([], [])
+    for number in range(3000):
+        document = generate(rng)
+        halves[number % 2].extend((document.kind, one) for one in document.questions if one.kind not in WHOLE)
+
+    def wording(kind: str, one: Question) -> tuple[str, bool, str]:
+        asked = one.question[:1].lower() + one.question[1:]
+        return kind, bool(one.history), re.sub(r"\b(?:[A-Z][\w.&']*|\w*\d\S*)\b", "X", asked)
+
+    learnt: dict[tuple[str, bool, str], Counter[bool]] = defaultdict(Counter)
+    for kind, one in halves[0]:
+        learnt[wording(kind, one)][bool(one.answers)] += 1
+    guesses = [learnt[wording(kind, one)] for kind, one in halves[1]]
+    right = sum((guess[True] >= guess[False]) == bool(one.answers) for guess, (_, one) in zip(guesses, halves[1]))
+    always = sum(bool(one.answers) for _, one in halves[1])
+    assert (right - always) / len(halves[1]) < 0.02
+
+
 def test_what_a_near_miss_names_is_not_in_a_table() -> None:
     rng = random.Random(9)
     for _ in range(300):
@@ -153,7 +173,8 @@ def test_no_two_things_of_a_kind_have_the_same_label_or_question() -> None:
         items = [asks for item in kind.facts + kind.sayings for asks in item.asks.values()]
         columns = [column.asks for table in kind.tables for column in table.columns]
         asks = Counter(one.lower() for group in (*items, *columns, *kind.asks.values()) for one in set(group))
-        heads = Counter(one for table in kind.tables for column in table.columns for one in {head.lower() for head in column.heads})
+        table_heads = [column.heads for table in kind.tables for column in table.columns]
+        heads = Counter(one for group in table_heads for one in {head.lower() for head in group})
         twice += [(kind.name, one) for found in (labels, asks, heads) for one, times in found.items() if times > 1]
     assert twice == []
 

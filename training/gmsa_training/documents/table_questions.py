@@ -9,6 +9,7 @@ from gmsa_training.documents.wording import Question, inverted, kind_of, plural
 
 KEYWORDS = 0.1  # share of questions that are typed as keywords
 LONGEST_LIST = 6  # entities that are named in one answer
+_NAMING = 0.6  # share of questions that name what they are about, where a wording does
 _OPEN = {"at", "by", "on", "to", "from", "until", "for", "in", "with", "up", "within", "after", "takes", "need", "bring", "pay"}
 
 
@@ -27,7 +28,8 @@ class TableQuestions:
 
     def _worded(self, wordings: tuple[str, ...], slots: dict[str, str], swap: str = "") -> str | None:
         """One of the wordings whose names stand in the text; swap: the slot that must be named, and need not stand there."""
-        wording = self.rng.choice(wordings)
+        naming = [one for one in wordings if "{" in one]  # more often, since near misses are made of these alone
+        wording = self.rng.choice(naming if naming and self.rng.random() < _NAMING else wordings)
         names = SLOT.findall(wording)
         if (swap and swap not in names) or any(name != swap and slots.get(name, "\0") not in self.text for name in names):
             return None
