@@ -146,7 +146,7 @@ class Values:
             return Value(self.rng.choice(rest.split("/")))
         if head not in _MEASURES:
             text = self.pattern(self.rng.choice(words()[spec]) if spec in words() else spec)
-            return Value(text.lower() if spec in ("mail", "site") else text)
+            return Value(text.lower().replace(" ", "-") if spec in ("mail", "site") else text)
         if head in ("date", "day"):
             low, high, _, _ = _range(rest, 0, 300)
             when = self.today + timedelta(self.rng.randint(int(low), int(high)))

@@ -28,7 +28,7 @@ class Question:
 
 def lower(label: str) -> str:
     """A label inside a sentence."""
-    return label if label[1:2].isupper() or label[1:2] == "-" else label[:1].lower() + label[1:]
+    return label if label[1:2].isupper() or label.startswith("X-") else label[:1].lower() + label[1:]
 
 
 def be(label: str) -> str:
@@ -41,7 +41,7 @@ def bare(verb: str) -> str:
     """The infinitive of a verb in the third person."""
     if verb.endswith(("ches", "shes", "sses", "oes", "xes")):
         return verb[:-2]
-    return f"{verb[:-3]}y" if verb.endswith("ies") else verb.removesuffix("s")
+    return f"{verb[:-3]}y" if verb.endswith("ies") and verb != "lies" else verb.removesuffix("s")
 
 
 def inverted(phrase: str, subject: str) -> str:
