@@ -80,7 +80,7 @@ export type GenerationEvent =
 /** How well one segment survives: what its own tokens would have been restored with. */
 export interface SegmentFidelity {
   tokenIds: number[];
-  /** What each token stands for; '' before the last of several that make up a character. Joined: the segment's text. */
+  /** What each token stands for; '' before the last of several that make up a character. Joined: the segment as it is read. */
   tokenTexts: string[];
   /** Natural logarithms, at most 0. */
   logProbabilities: Float32Array<ArrayBuffer>;

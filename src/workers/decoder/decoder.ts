@@ -2,7 +2,7 @@
 import { GmsaError } from '../../errors.js';
 import type { ModelConfig } from '../../model-folder/model-config.js';
 import { type Job, nextTask } from '../../rpc/job.js';
-import { normalise } from '../../segments/normalise.js';
+import { readingText } from '../../segments/reading-text.js';
 import { checkFits } from '../../segments/window.js';
 import { Engine } from '../runtime/engine.js';
 import { Tokenizer, textPieces } from '../runtime/tokenizer.js';
@@ -72,7 +72,8 @@ export class Decoder {
   /** Tokens of a text, as the compressor counts them. Here, since the compressor need not be loaded. */
   async countTokens(text: string, job: Job<never>): Promise<number> {
     let tokens = 0;
-    for await (const { ids } of textPieces(text, this.#tokenizer, this.#config, job)) tokens += ids.length;
+    const read = readingText(text).text;
+    for await (const { ids } of textPieces(read, this.#tokenizer, this.#config, job)) tokens += ids.length;
     return tokens;
   }
 
@@ -166,7 +167,8 @@ export class Decoder {
       const score = this.#scorer(rate, job.checkpoint);
       for (const [index, segment] of segments.entries()) {
         const tokenIds: number[] = [];
-        for await (const { ids } of textPieces(segment.text, this.#tokenizer, this.#config, job)) {
+        const read = readingText(segment.text).text;
+        for await (const { ids } of textPieces(read, this.#tokenizer, this.#config, job)) {
           tokenIds.push(...ids);
         }
         checkTokens(index, segment.tokens, tokenIds);
@@ -205,7 +207,7 @@ export class Decoder {
       const { prefixIds, window } = this.#config;
       const promptIds = [
         ...prefixIds,
-        ...this.#tokenizer.encode(normalise(text)),
+        ...this.#tokenizer.encode(readingText(text).text),
         ...this.#questionIds(question),
       ];
       const needed = promptIds.length + settings.maxNewTokens;
@@ -271,7 +273,7 @@ export class Decoder {
   #questionIds(question: string): number[] {
     // A function: in a replacement string, `$` has a meaning of its own.
     return this.#tokenizer.encode(
-      this.#config.questionTemplate.replace('{question}', () => normalise(question)),
+      this.#config.questionTemplate.replace('{question}', () => readingText(question).text),
     );
   }
 
