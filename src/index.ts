@@ -6,8 +6,8 @@ export type { SaveOptions } from './context/context-file.js';
 export { ContextStore, type StoredContext } from './context/context-store.js';
 export { GmsaError, type GmsaErrorCode } from './errors.js';
 export type { Fidelity, FidelityOptions, FidelityProgress } from './generation/fidelity.js';
-export type { AskOptions, GenerateOptions } from './generation/options.js';
-export type { TextStream } from './generation/text-stream.js';
+export type { AnswerOptions, AskOptions, GenerateOptions } from './generation/options.js';
+export type { AnswerStream, TextStream } from './generation/text-stream.js';
 export type { StoppingCriterion, TokenStreamer } from './generation/token-watch.js';
 export { Gmsa } from './gmsa.js';
 export type { CachedOptions, ClearOptions } from './loading/cached-models.js';
@@ -27,9 +27,10 @@ export type {
   TotalProgress,
 } from './model-folder/progress.js';
 export type { StorageState } from './model-folder/storage.js';
+export type { SupportedPart } from './quotes/support.js';
 export type { WorkerName } from './rpc/worker-api.js';
 export type { RestorationLoss } from './workers/compressor/api.js';
 export { crossOriginWorker } from './workers/cross-origin-worker.js';
-export type { GenerationStats } from './workers/decoder/api.js';
+export type { AnswerSupport, GenerationStats, Note, Quote, ReadingName } from './workers/decoder/api.js';
 export type { AdapterDescription, ConcreteDevice, WasmFiles, WasmPaths } from './workers/setup.js';
 export type { SoftTokenData } from './workers/soft-tokens.js';

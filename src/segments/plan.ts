@@ -48,11 +48,7 @@ export function cutPieces(all: readonly Piece[], limit: number): Segment[] {
  * What segments of a reading text are in its source. Joined, it is the source; characters that are not read belong to the
  * segment behind them: whether a soft hyphen takes a line end with it shows there.
  */
-export function sourceTexts(
-  segments: readonly Segment[],
-  reading: ReadingText,
-  source: string,
-): string[] {
+export function sourceTexts(segments: readonly Segment[], reading: ReadingText, source: string): string[] {
   let read = 0;
   let from = 0;
   return segments.map(({ text }, i) => {

@@ -199,7 +199,9 @@ export class Compressor {
     checkFits({ segmentTokens: segments.map(({ ids }) => ids.length), rate, others }, this.#config);
     const texts = sourceTexts(segments, reading, source);
     return {
-      segments: segments.map(({ ids }, i): PlannedSegment => ({ text: texts[i]!, ids, hash: contentHash(ids) })),
+      segments: segments.map(
+        ({ ids }, i): PlannedSegment => ({ text: texts[i]!, ids, hash: contentHash(ids) }),
+      ),
       room: window - others,
     };
   }
