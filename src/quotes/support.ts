@@ -66,7 +66,8 @@ class Finder {
 
   find(wanted: readonly Word[]): Range | undefined {
     if (wanted.length === 0) return undefined;
-    for (const words of this.#stretches.map((read) => read())) {
+    for (const read of this.#stretches) {
+      const words = read(); // the whole source only where no quote has it
       for (let i = 0; i + wanted.length <= words.length; i += 1) {
         if (!wanted.every(({ key }, k) => words[i + k]!.key === key)) continue;
         return { start: words[i]!.start, end: words[i + wanted.length - 1]!.end };
