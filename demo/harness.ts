@@ -1,6 +1,7 @@
 // The library as plain calls with JSON in and out, for scripts that drive a browser. Contexts stay in the page and go
 // by number; errors come back as values, since a thrown one would lose its code and fix on the way.
 import { type AnswerStream, type CompressedContext, Gmsa, GmsaError, type TextStream } from '../src/index.js';
+import { lineAround } from './line-around.js';
 
 type LoadOptions = NonNullable<Parameters<typeof Gmsa.load>[1]>;
 type AskOptions = NonNullable<Parameters<Gmsa['ask']>[2]>;
@@ -35,13 +36,8 @@ async function collected(stream: TextStream) {
 async function collectedAnswer(stream: AnswerStream, context: CompressedContext) {
   const [answer, quotes, support] = await Promise.all([collected(stream), stream.quotes, stream.support]);
   const place = support?.source ?? support?.parts.find(({ source }) => source)?.source;
-  const line = place && context.text ? lineAt(context.text, place.start) : undefined;
-  return { ...answer, quotes, support, ...(line === undefined ? {} : { line }) };
-}
-
-function lineAt(text: string, position: number): string {
-  const end = text.indexOf('\n', position);
-  return text.slice(text.lastIndexOf('\n', position) + 1, end < 0 ? text.length : end).trim();
+  const line = place && context.text ? lineAround(context.text, place) : undefined;
+  return { ...answer, quotes, support, ...(line ? { line } : {}) };
 }
 
 /** A call whose outcome survives being sent out of the page. */

@@ -58,7 +58,7 @@ await runScript({ usage, flags }, async (values) => {
     }
     console.log(answer.text);
     const { line, support } = answer;
-    if (line !== undefined) console.error(`source: ${line}`);
+    if (line) console.error(`source: ${line.before}${line.marked}${line.after}`);
     if (answer.text !== harness.info.model.refusal) console.error(`support: ${supportInWords(support)}`);
     console.error(`read: ${readingInWords(stats)}`);
     console.error(
