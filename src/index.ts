@@ -19,6 +19,7 @@ export type { Support, SupportOptions, SupportProblem } from './loading/support.
 export type { CacheOption } from './model-folder/file-store.js';
 export type { ConcreteDType } from './model-folder/manifest.js';
 export { MemoryModelCache, type ModelCache } from './model-folder/model-cache.js';
+export type { ReadingName } from './model-folder/model-config.js';
 export type {
   DownloadProgress,
   FileProgress,
@@ -27,10 +28,11 @@ export type {
   TotalProgress,
 } from './model-folder/progress.js';
 export type { StorageState } from './model-folder/storage.js';
-export type { SupportedPart } from './quotes/support.js';
+export type { TextRange } from './quotes/line-forms.js';
+export type { AnswerSupport, SupportedPart } from './quotes/support.js';
 export type { WorkerName } from './rpc/worker-api.js';
 export type { RestorationLoss } from './workers/compressor/api.js';
 export { crossOriginWorker } from './workers/cross-origin-worker.js';
-export type { AnswerSupport, GenerationStats, Note, Quote, ReadingName } from './workers/decoder/api.js';
+export type { GenerationStats, Note, Quote } from './workers/decoder/api.js';
 export type { AdapterDescription, ConcreteDevice, WasmFiles, WasmPaths } from './workers/setup.js';
 export type { SoftTokenData } from './workers/soft-tokens.js';

@@ -1,7 +1,7 @@
 // Ranks units by BM25. The Python twin is training/gmsa_training/quotes/bm25.py; vectors.json pins both.
 import { type Column, column8, column16, column32 } from './column.js';
 import { expectedKind, holdsKind } from './expected.js';
-import type { Range } from './line-forms.js';
+import type { TextRange } from './line-forms.js';
 import { askedTerms, term, wordsOf } from './terms.js';
 import { UnitCutter, type Units } from './units.js';
 
@@ -172,7 +172,7 @@ export class QuoteIndex {
     }
   }
 
-  #slice({ start, end }: Range): string {
+  #slice({ start, end }: TextRange): string {
     return this.#text.slice(start, end);
   }
 }

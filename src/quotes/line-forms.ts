@@ -1,8 +1,8 @@
 // What a line of a text is by its form. Expressions use no class whose meaning differs between Python and JavaScript: the
 // Python twin is training/gmsa_training/quotes/units.py.
 
-/** Where a line stands: white space at its ends is not part of it. UTF-16 code units. */
-export interface Range {
+/** A part of a text, in UTF-16 code units: `text.slice(start, end)`. */
+export interface TextRange {
   start: number;
   end: number;
 }
@@ -32,12 +32,12 @@ export function spaces(line: string): number {
 /** The lines of a block: a stretch without a blank line. */
 export class Block {
   readonly text: string;
-  readonly lines: readonly Range[];
+  readonly lines: readonly TextRange[];
   /** The first line of the next block. */
   readonly following: string | undefined;
   readonly #widest: number;
 
-  constructor(text: string, lines: readonly Range[], following: string | undefined) {
+  constructor(text: string, lines: readonly TextRange[], following: string | undefined) {
     this.text = text;
     this.lines = lines;
     this.following = following;

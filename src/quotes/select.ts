@@ -1,11 +1,11 @@
 // Chooses what to quote for a question within a budget of tokens, and renders it for the prompt. The Python twin is
 // training/gmsa_training/quotes/selection.py; vectors.json pins both.
 import { fuse, type QuoteIndex, ranked } from './bm25.js';
-import type { Range } from './line-forms.js';
+import type { TextRange } from './line-forms.js';
 import type { Unit } from './units.js';
 
 /** Words as they stand in `text.slice(start, end)` of the index (UTF-16 code units of the reading text). */
-export interface Quote extends Range {
+export interface Quote extends TextRange {
   text: string;
   /** Of its best unit: BM25, or fused ranks where there was an attention score. */
   score: number;
@@ -30,7 +30,7 @@ const LEAST = 8;
 /** UTF-16 code units that a token may be expected to hold; a longer text is not counted as a whole. */
 const LONGEST_TOKEN = 16;
 
-interface Taken extends Range {
+interface Taken extends TextRange {
   unit: number;
   above: string[];
   /** Whether all of the unit was taken. */
@@ -91,7 +91,7 @@ export function selectQuotes(index: QuoteIndex, question: string, options: Selec
 /** The end of the longest part that ends before white space and fits into `room` tokens; the start if none does. */
 function cutToFit(
   text: string,
-  { start, end }: Range,
+  { start, end }: TextRange,
   room: number,
   count: (text: string) => number,
 ): number {
@@ -108,7 +108,7 @@ function cutToFit(
 
 /** The headings from the outermost in, on one line, unless all their words are the unit's own; and the header row. */
 function linesAbove(index: QuoteIndex, number: number, { headings, header }: Unit): string[] {
-  const slice = ({ start, end }: Range) => index.text.slice(start, end);
+  const slice = ({ start, end }: TextRange) => index.text.slice(start, end);
   const lines: string[] = [];
   if (headings.length > 0 && (header || !index.namesHeadings(number)))
     lines.push(headings.map(slice).join(' > '));

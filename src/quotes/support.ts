@@ -1,19 +1,23 @@
 // Whether an answer stands in its source word for word. The Python twin is training/gmsa_training/quotes/support.py;
 // vectors.json pins both.
-import type { Range } from './line-forms.js';
+import type { TextRange } from './line-forms.js';
 import { NOT_ASCII, plainNumber, STOP, WORD_PATTERN } from './terms.js';
 
 /** A number (or a code with digits in it) or a name in an answer; `start` and `end` are places in the answer. */
-export interface SupportedPart extends Range {
+export interface SupportedPart extends TextRange {
   text: string;
   kind: 'number' | 'name';
   /** Where the part stands in the source. */
-  source: Range | undefined;
+  source: TextRange | undefined;
 }
 
-export interface Support {
+/**
+ * Whether an answer, and its numbers and names, stand in the text that it was read from. Each `source` is a place in that
+ * text: of an answer of `Gmsa#ask`, in the context's.
+ */
+export interface AnswerSupport {
   /** Where the whole answer stands in the source, word for word. */
-  source: Range | undefined;
+  source: TextRange | undefined;
   /** The numbers and names of the answer, in its order. */
   parts: SupportedPart[];
   /** The whole answer stands in the source, or it has numbers and names and all of them do. */
@@ -21,7 +25,7 @@ export interface Support {
 }
 
 /** One word as it is compared, and where it stands. */
-interface Word extends Range {
+interface Word extends TextRange {
   key: string;
 }
 
@@ -38,7 +42,11 @@ const INITIAL = /^[A-Z]\.$/;
  * unless those can be read in two ways ("1.250"). Of several places the first inside a quote counts, else the first.
  * @param source the reading text; all places are UTF-16 code units in it
  */
-export function findSupport(answer: string, source: string, quotes: readonly Range[] = []): Support {
+export function findSupport(
+  answer: string,
+  source: string,
+  quotes: readonly TextRange[] = [],
+): AnswerSupport {
   const finder = new Finder(source, quotes);
   const words = wordsIn(answer, 0, answer.length);
   const isVerdict = words.length === 1 && VERDICTS.has(words[0]!.key);
@@ -54,7 +62,7 @@ export function findSupport(answer: string, source: string, quotes: readonly Ran
 class Finder {
   readonly #stretches: (() => Word[])[];
 
-  constructor(source: string, quotes: readonly Range[]) {
+  constructor(source: string, quotes: readonly TextRange[]) {
     this.#stretches = [...quotes, { start: 0, end: source.length }].map(({ start, end }) => {
       let words: Word[] | undefined;
       return () => {
@@ -64,7 +72,7 @@ class Finder {
     });
   }
 
-  find(wanted: readonly Word[]): Range | undefined {
+  find(wanted: readonly Word[]): TextRange | undefined {
     if (wanted.length === 0) return undefined;
     for (const read of this.#stretches) {
       const words = read(); // the whole source only where no quote has it

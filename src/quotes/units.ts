@@ -8,7 +8,7 @@ import {
   MARKDOWN_HEADING,
   MARKER,
   PAIR,
-  type Range,
+  type TextRange,
   UNDERLINE,
 } from './line-forms.js';
 import { sentences } from './sentences.js';
@@ -20,12 +20,12 @@ export const UNIT_KINDS = ['sentence', 'item', 'row', 'pair', 'line'] as const;
 export type UnitKind = (typeof UNIT_KINDS)[number];
 
 /** `start` and `end` of all ranges are UTF-16 code units of the text that was cut. */
-export interface Unit extends Range {
+export interface Unit extends TextRange {
   kind: UnitKind;
   /** The headings that the unit stands under, from the outermost in. */
-  headings: Range[];
+  headings: TextRange[];
   /** The header row of the unit's table. */
-  header: Range | undefined;
+  header: TextRange | undefined;
 }
 
 /** What `Units` is made of: typed arrays, since a long text has tens of thousands of units. */
@@ -94,7 +94,7 @@ export class Units {
   at(unit: number): Unit {
     const { lengthAndKind, placeHeading, placeHeader, headings, headers } = this.columns;
     const place = this.place(unit);
-    const path: Range[] = [];
+    const path: TextRange[] = [];
     for (let n = placeHeading.at(place); n > 0; n = headings.at(3 * n - 1)) {
       path.unshift({ start: headings.at(3 * n - 3), end: headings.at(3 * n - 2) });
     }
@@ -120,7 +120,7 @@ export class UnitCutter {
   #text = '';
   /** Where the first line starts that is in no block yet. */
   #at = 0;
-  #lines: Range[] = [];
+  #lines: TextRange[] = [];
   #blank = false; // whether a blank line has ended the block of #lines
   #open: { level: number; number: number }[] = [];
   /** Whether no unit stands under the innermost heading yet. */
@@ -167,7 +167,7 @@ export class UnitCutter {
     this.#lines = [];
   }
 
-  #add(range: Range, kind: UnitKind, header = 0): void {
+  #add(range: TextRange, kind: UnitKind, header = 0): void {
     const { start, lengthAndKind, placeFrom, placeHeading, placeHeader } = this.units.columns;
     const heading = this.#open.at(-1)?.number ?? 0;
     const place = placeFrom.length - 1;
@@ -183,7 +183,7 @@ export class UnitCutter {
     this.#unused = false;
   }
 
-  #openHeading(range: Range, level: number): void {
+  #openHeading(range: TextRange, level: number): void {
     const nested = level === TITLE && this.#unused && this.#open.at(-1)!.level === TITLE;
     this.#close(nested ? SECOND_TITLE : level);
     const { headings } = this.units.columns;
@@ -277,7 +277,7 @@ export class UnitCutter {
     return last + 1;
   }
 
-  #addSentences(whole: Range, kind: UnitKind): void {
+  #addSentences(whole: TextRange, kind: UnitKind): void {
     for (const sentence of sentences(this.#text, whole.start, whole.end)) {
       const isOnly = sentence.start === whole.start && sentence.end === whole.end;
       const isLine = kind === 'sentence' && isOnly && !LAST_OF_SENTENCE.includes(this.#text[whole.end - 1]!);

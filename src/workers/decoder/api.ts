@@ -1,6 +1,7 @@
 // What the page and the decoder's worker say to each other.
 import type { ReadingName } from '../../model-folder/model-config.js';
-import type { Support } from '../../quotes/support.js';
+import type { TextRange } from '../../quotes/line-forms.js';
+import type { AnswerSupport } from '../../quotes/support.js';
 import type { WorkerApi } from '../../rpc/worker-api.js';
 import type { DecoderSetup } from '../setup.js';
 import type { ContextSegment, TokenisedSegment } from '../soft-tokens.js';
@@ -56,23 +57,15 @@ export interface AnswerSettings extends GenerationSettings {
  * Words of the context's text that the model read as they stand. `start` and `end` are UTF-16 code units of that text: its
  * segments' texts, joined.
  */
-export interface Quote {
+export interface Quote extends TextRange {
   text: string;
-  start: number;
-  end: number;
   /** How well the question's words match, by BM25; comparable within one answer. */
   score: number;
   /** Where the answer stands in it: a place in the same text. */
-  answer?: { start: number; end: number };
+  answer?: TextRange;
 }
 
-/**
- * Whether an answer stands in the context's text, and its numbers and names. Each `source` is a place in that text, as of a
- * `Quote`; `start` and `end` of a part are places in the answer.
- */
-export type AnswerSupport = Support;
-
-export type { ReadingName };
+export type { AnswerSupport, ReadingName };
 
 /**
  * Why quotes were not read: the context was saved without its text (`NO_TEXT`); a number of tokens was asked for, and the

@@ -1,6 +1,6 @@
 // Worker only. The texts of contexts, as quotes are taken from them.
 import { QuoteIndex } from '../../quotes/bm25.js';
-import type { Range } from '../../quotes/line-forms.js';
+import type { TextRange } from '../../quotes/line-forms.js';
 import { type Quote as ReadQuote, selectQuotes } from '../../quotes/select.js';
 import { findSupport } from '../../quotes/support.js';
 import { type ReadingText, readingText } from '../../segments/reading-text.js';
@@ -53,9 +53,9 @@ export class QuotableText {
     });
   }
 
-  #place(range: Range): Range;
-  #place(range: Range | undefined): Range | undefined;
-  #place(range: Range | undefined): Range | undefined {
+  #place(range: TextRange): TextRange;
+  #place(range: TextRange | undefined): TextRange | undefined;
+  #place(range: TextRange | undefined): TextRange | undefined {
     return range && this.#reading.toSource(range.start, range.end);
   }
 }
