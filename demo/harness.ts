@@ -1,6 +1,7 @@
 // The library as plain calls with JSON in and out, for scripts that drive a browser. Contexts stay in the page and go
 // by number; errors come back as values, since a thrown one would lose its code and fix on the way.
-import { type CompressedContext, Gmsa, GmsaError, type TextStream } from '../src/index.js';
+import { type AnswerStream, type CompressedContext, Gmsa, GmsaError, type TextStream } from '../src/index.js';
+import { lineAround } from './line-around.js';
 
 type LoadOptions = NonNullable<Parameters<typeof Gmsa.load>[1]>;
 type AskOptions = NonNullable<Parameters<Gmsa['ask']>[2]>;
@@ -29,6 +30,14 @@ function contextOf(id: number): CompressedContext {
 async function collected(stream: TextStream) {
   const [text, tokenIds, stats] = await Promise.all([stream.text(), stream.tokenIds, stream.stats]);
   return { text, tokenIds, stats };
+}
+
+/** An answer, what it rests on, and the line of the text that it stands in. */
+async function collectedAnswer(stream: AnswerStream, context: CompressedContext) {
+  const [answer, quotes, support] = await Promise.all([collected(stream), stream.quotes, stream.support]);
+  const place = support?.source ?? support?.parts.find(({ source }) => source)?.source;
+  const line = place && context.text ? lineAround(context.text, place) : undefined;
+  return { ...answer, quotes, support, ...(line ? { line } : {}) };
 }
 
 /** A call whose outcome survives being sent out of the page. */
@@ -66,7 +75,7 @@ const harness = {
     return { id, rate, tokens, softTokens, segments: segments.length, ms: stats.ms };
   }),
   ask: settled((id: number, question: string, options: AskOptions) =>
-    collected(loaded().ask(contextOf(id), question, options)),
+    collectedAnswer(loaded().ask(contextOf(id), question, options), contextOf(id)),
   ),
   askFullText: settled((text: string, question: string, options: AskOptions, slot: string = MAIN) =>
     collected(loaded(slot).askFullText(text, question, options)),

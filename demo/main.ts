@@ -5,6 +5,7 @@ import { type Example, loadExamples } from './examples.js';
 import { formatDuration } from './format.js';
 import { chosenRate, ensureModel, showCache } from './model.js';
 import { markRefusal } from './refusal.js';
+import { readTokens, showSource } from './source.js';
 import { runTask } from './task.js';
 import { wordDiff } from './word-diff.js';
 
@@ -56,8 +57,9 @@ async function ask(signal: AbortSignal): Promise<void> {
     for await (const piece of stream) answer.append(piece);
     markRefusal(answer, gmsa.model.refusal);
     const stats = await stream.stats;
+    showSource(answer, context.text, await stream.support);
     figures.textContent =
-      `${stats.softTokens} soft tokens · ${formatDuration(stats.msToFirstToken)} to the first token · ` +
+      `${readTokens(stats)} · ${formatDuration(stats.msToFirstToken)} to the first token · ` +
       `${formatDuration(stats.msPerToken)} per token${stats.reusedContext ? ' · context kept from before' : ''}`;
   } catch (error) {
     if (answer.textContent) figures.textContent = 'stopped';

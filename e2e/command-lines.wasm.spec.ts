@@ -36,6 +36,9 @@ test('ask prints the answer alone on standard output', async () => {
   const { code, stdout, stderr } = await run('ask', '--file', file, '--question', question);
   expect(code, stderr).toBe(0);
   expect(stdout).toBe(`${answer}\n`);
+  expect(stderr).toMatch(/^source: .*\n/m);
+  expect(stderr.match(/^source: (.*)$/m)![1]).toContain(answer);
+  expect(stderr).toContain('support: stands in the text');
   expect(stderr).toMatch(/\d+ tokens → \d+ soft tokens/);
 });
 

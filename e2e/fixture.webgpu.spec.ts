@@ -38,6 +38,7 @@ test('questions about a text are answered exactly, the second one from the kept 
   await expect(demo.compressStatus).toHaveText(/^\d+ tokens → \d+ soft tokens \(\d\.\d× fewer\), in .*s$/);
   const one = await demo.ask(first!.question);
   expect(one.answer).toBe(first!.answer);
+  await expect(page.locator('#answers .source-line mark')).toHaveText(first!.answer);
   // Prefilled while it was compressed, or not yet.
   expect(one.figures).toMatch(
     /^\d+ soft tokens · .+s to the first token · .+s per token( · context kept from before)?$/,

@@ -19,18 +19,20 @@ const FLOORS = [
   ['workers/setup', 'workers/soft-tokens'], // what the page and both workers know of each other
   ['options'],
   ['model-folder'],
+  ['quotes'],
   ['rpc', 'segments', 'webgpu-kernels'],
   ['errors', 'utils'],
 ];
 
 const MOST_FILES_IN_ROOT = 6;
 
-const PAGE = /^src\/(?!workers\/|webgpu-kernels\/|segments\/|errors|utils\/|testing\/)/;
+const PAGE = /^src\/(?!workers\/|webgpu-kernels\/|quotes\/|segments\/|errors|utils\/|testing\/)/;
 
 /** What the floors don't say. `to` is a path as in `from`, or a package. */
 const FORBIDDEN = [
   ['rpc knows nothing of the model', /^src\/rpc\//, /^src\/(?!rpc\/|errors\.ts|utils\/)/],
   ['segments are pure', /^src\/segments\//, /^(?!src\/(segments\/|errors\.ts|utils\/)|@noble\/|pure-rand\/)/],
+  ['quotes are pure', /^src\/quotes\//, /^(?!src\/(quotes\/|segments\/|errors\.ts|utils\/))/],
   [
     'kernels know nothing of the product',
     /^src\/webgpu-kernels\//,
@@ -172,7 +174,9 @@ test.each([
   ['src/model-folder/manifest.ts', "import '../context/compression.js'", 'upwards'],
   ['src/utils/fuse.ts', "import { GmsaError } from '../errors.js'", 'upwards'],
   ['src/errors.ts', "import type { Gmsa } from './gmsa.js'", 'upwards'],
-  ['src/quotes/pick.ts', '', 'a room without a floor'],
+  ['src/quotes/select.ts', "import type { A } from '../model-folder/model-config.js'", 'quotes are pure'],
+  ['src/segments/plan.ts', "import { cutUnits } from '../quotes/units.js'", 'upwards'],
+  ['src/answers/pick.ts', '', 'a room without a floor'],
 ])('%s may not say: %s', (file, code, rule) => {
   expect(violationsOf({ [file]: code })).toContainEqual(expect.stringMatching(`^${rule}`));
 });

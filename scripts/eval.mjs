@@ -1,7 +1,7 @@
 // npm run eval: answers the questions of a file in a headless Chromium and scores them like SQuAD.
 import { writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { browserFlags, positiveInteger, runScript } from './lib/command-line.mjs';
+import { browserFlags, positiveInteger, quotesFlag, runScript } from './lib/command-line.mjs';
 import { openHarness } from './lib/harness.mjs';
 import { readQaFile } from './lib/qa-data.mjs';
 import { firstLine, scoreAnswer } from './lib/squad-metrics.mjs';
@@ -22,6 +22,7 @@ const flags = {
     parse: positiveInteger,
     help: "tokens for each soft token (default: the model's)",
   },
+  quotes: quotesFlag,
   limit: {
     type: 'string',
     value: 'n',
@@ -39,7 +40,7 @@ line of the output, trimmed, is scored. A text that is too long counts as a wron
 /** Errors that concern one text or question; any other ends the run. */
 const ROW_ERRORS = new Set(['TOO_LONG', 'BAD_INPUT']);
 
-async function answerAll(harness, contexts, rate, onRecord) {
+async function answerAll(harness, contexts, { rate, quotes }, onRecord) {
   const times = { compress: [], firstToken: [], perToken: [] };
   const record = (question, prediction, extra) =>
     onRecord({ ...question, prediction, ...scoreAnswer(prediction, question.answers), ...extra });
@@ -53,10 +54,14 @@ async function answerAll(harness, contexts, rate, onRecord) {
         }
         const output = await harness.call('ask', context.id, question.question, {
           maxNewTokens: MAX_NEW_TOKENS,
+          quotes,
         });
         times.firstToken.push(output.stats.msToFirstToken);
         if (output.stats.newTokens > 1) times.perToken.push(output.stats.msPerToken);
-        record(question, firstLine(output.text), { tokenIds: output.tokenIds });
+        record(question, firstLine(output.text), {
+          tokenIds: output.tokenIds,
+          reading: output.stats.reading,
+        });
       } catch (error) {
         if (!ROW_ERRORS.has(error.code)) throw error;
         record(question, '', { tokenIds: [], error: `${error.code}: ${error.message}` });
@@ -75,7 +80,8 @@ await runScript({ usage, flags }, async (values) => {
     const { device, dtype, adapter, model } = harness.info;
     const rate = values.rate ?? model.defaultRate;
     const records = [];
-    const times = await answerAll(harness, contexts, rate, (record) => {
+    const { quotes = 'auto' } = values;
+    const times = await answerAll(harness, contexts, { rate, quotes }, (record) => {
       records.push(record);
       if (records.length % 10 === 0 || records.length === total) {
         console.error(
@@ -88,6 +94,7 @@ await runScript({ usage, flags }, async (values) => {
       data: basename(values.data),
       model: harness.modelName,
       rate,
+      quotes,
       device,
       dtype,
       adapter,

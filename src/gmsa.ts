@@ -17,6 +17,7 @@ import {
   type ContextModel,
   checkContext,
 } from './context/context-data.js';
+import { contextText } from './context/context-text.js';
 import {
   type Fidelity,
   FidelityAssembly,
@@ -24,12 +25,19 @@ import {
   scoredSegments,
 } from './generation/fidelity.js';
 import {
+  type AnswerOptions,
   type AskOptions,
   answerSettings,
+  askSettings,
   type GenerateOptions,
   restorationSettings,
 } from './generation/options.js';
-import { type TextStream, textStreamOf } from './generation/text-stream.js';
+import {
+  type AnswerStream,
+  answerStreamOf,
+  type TextStream,
+  textStreamOf,
+} from './generation/text-stream.js';
 import { type TokenWatch, watchTokens } from './generation/token-watch.js';
 import { type CachedOptions, type ClearOptions, clearCache, isCached } from './loading/cached-models.js';
 import { gone, type LoadedModel, type LoadOptions, load } from './loading/load.js';
@@ -42,6 +50,7 @@ import { GrowingList } from './utils/growing-list.js';
 import { unlessAborted } from './utils/unless-aborted.js';
 import type { CompressEvent, CompressorApi } from './workers/compressor/api.js';
 import type {
+  AnswerResult,
   ContextRequest,
   DecoderApi,
   GenerationEvent,
@@ -222,37 +231,39 @@ export class Gmsa {
   }
 
   /**
-   * Answers a question about a compressed text. What the decoder has not prefilled yet it prefills now, and keeps it for
-   * a while (`kvCacheBytes`): a further question prefills itself alone.
+   * Answers a question about a compressed text, from its soft tokens and, where the model can read them, from words of the
+   * text that the question points to (`quotes`). Soft tokens that the decoder has not prefilled yet it prefills when it reads
+   * them, and keeps them for a while (`kvCacheBytes`): a further question prefills its quotes and itself alone.
    *
    * Questions are answered one after the other, in the order in which they are asked. One about a compression that is
    * still running takes its place when the last segment is there, and rejects as the compression does.
    *
-   * The stream rejects with GmsaError `BAD_INPUT`, `TOO_LONG`, `DEVICE_LOST`, `OUT_OF_MEMORY`, `WORKER_CRASHED` or
-   * `DISPOSED`.
+   * The stream rejects with GmsaError `BAD_INPUT`, `TOO_LONG`, `CORRUPT_FILE` (the context's text is not the one that was
+   * compressed), `DEVICE_LOST`, `OUT_OF_MEMORY`, `WORKER_CRASHED` or `DISPOSED`.
    */
-  ask(context: ContextData | Compression, question: string, options: AskOptions = {}): TextStream {
-    const chunks = new GrowingList<string, GenerationResult>();
+  ask(context: ContextData | Compression, question: string, options: AskOptions = {}): AnswerStream {
+    const chunks = new GrowingList<string, AnswerResult>();
     chunks.endWith(this.#ask(context, question, options, chunks));
-    return textStreamOf(chunks);
+    return answerStreamOf(chunks);
   }
 
   async #ask(
     context: ContextData | Compression,
     question: string,
     options: AskOptions,
-    chunks: GrowingList<string, GenerationResult>,
-  ): Promise<GenerationResult> {
+    chunks: GrowingList<string, AnswerResult>,
+  ): Promise<AnswerResult> {
     this.#checkCall(options);
     checkText(question, 'question');
-    const settings = answerSettings(options);
+    const settings = askSettings(options, this.model.window);
     const watch = watchTokens(options);
     const ready = await unlessAborted(contextOf(context), options.signal);
-    return this.#generate((decoder, port) => decoder.ask(this.#request(ready), question, settings, port), {
-      chunks,
-      watch,
-      signal: options.signal,
-    });
+    const ask = (decoder: DecoderApi, port: MessagePort) => {
+      const request = this.#request(ready);
+      const text = contextText(ready);
+      return decoder.ask(text === undefined ? request : { ...request, text }, question, settings, port);
+    };
+    return this.#generate(ask, { chunks, watch, signal: options.signal });
   }
 
   /** Writes the text back from its soft tokens, segment by segment: what survived. Rejects as `ask` does. */
@@ -299,7 +310,7 @@ export class Gmsa {
   }
 
   /** Answers from the uncompressed text through the same decoder, for comparison. Rejects as `ask` does. */
-  askFullText(text: string, question: string, options: AskOptions = {}): TextStream {
+  askFullText(text: string, question: string, options: AnswerOptions = {}): TextStream {
     const chunks = new GrowingList<string, GenerationResult>();
     chunks.endWith(this.#askFullText(text, question, options, chunks));
     return textStreamOf(chunks);
@@ -308,7 +319,7 @@ export class Gmsa {
   async #askFullText(
     text: string,
     question: string,
-    options: AskOptions,
+    options: AnswerOptions,
     chunks: GrowingList<string, GenerationResult>,
   ): Promise<GenerationResult> {
     this.#checkCall(options);
@@ -363,17 +374,17 @@ export class Gmsa {
   }
 
   /** Runs one generation in the decoder's worker; its text goes to `chunks`, its tokens to `watch`. */
-  async #generate(
-    call: (decoder: DecoderApi, port: MessagePort) => Promise<GenerationResult>,
+  async #generate<R extends GenerationResult>(
+    call: (decoder: DecoderApi, port: MessagePort) => Promise<R>,
     { chunks, watch, signal }: GenerationOutput,
-  ): Promise<GenerationResult> {
+  ): Promise<R> {
     const onEvent = (event: GenerationEvent) => {
       if (event.type === 'text') chunks.push(event.text);
       else if (event.type === 'prompt') watch.onPrompt(event.ids);
       else return watch.onToken(event.id);
       return undefined;
     };
-    const result = await this.#decoder.run<GenerationEvent, GenerationResult>(call, onEvent, signal);
+    const result = await this.#decoder.run<GenerationEvent, R>(call, onEvent, signal);
     watch.onEnd();
     return result;
   }
@@ -396,7 +407,7 @@ export class Gmsa {
 
 /** Where a generation reports. */
 interface GenerationOutput {
-  chunks: GrowingList<string, GenerationResult>;
+  chunks: Pick<GrowingList<string, unknown>, 'push'>;
   watch: TokenWatch;
   signal: AbortSignal | undefined;
 }

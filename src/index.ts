@@ -6,8 +6,8 @@ export type { SaveOptions } from './context/context-file.js';
 export { ContextStore, type StoredContext } from './context/context-store.js';
 export { GmsaError, type GmsaErrorCode } from './errors.js';
 export type { Fidelity, FidelityOptions, FidelityProgress } from './generation/fidelity.js';
-export type { AskOptions, GenerateOptions } from './generation/options.js';
-export type { TextStream } from './generation/text-stream.js';
+export type { AnswerOptions, AskOptions, GenerateOptions } from './generation/options.js';
+export type { AnswerStream, TextStream } from './generation/text-stream.js';
 export type { StoppingCriterion, TokenStreamer } from './generation/token-watch.js';
 export { Gmsa } from './gmsa.js';
 export type { CachedOptions, ClearOptions } from './loading/cached-models.js';
@@ -19,6 +19,7 @@ export type { Support, SupportOptions, SupportProblem } from './loading/support.
 export type { CacheOption } from './model-folder/file-store.js';
 export type { ConcreteDType } from './model-folder/manifest.js';
 export { MemoryModelCache, type ModelCache } from './model-folder/model-cache.js';
+export type { ReadingName } from './model-folder/model-config.js';
 export type {
   DownloadProgress,
   FileProgress,
@@ -27,9 +28,11 @@ export type {
   TotalProgress,
 } from './model-folder/progress.js';
 export type { StorageState } from './model-folder/storage.js';
+export type { TextRange } from './quotes/line-forms.js';
+export type { AnswerSupport, SupportedPart } from './quotes/support.js';
 export type { WorkerName } from './rpc/worker-api.js';
 export type { RestorationLoss } from './workers/compressor/api.js';
 export { crossOriginWorker } from './workers/cross-origin-worker.js';
-export type { GenerationStats } from './workers/decoder/api.js';
+export type { GenerationStats, Note, Quote } from './workers/decoder/api.js';
 export type { AdapterDescription, ConcreteDevice, WasmFiles, WasmPaths } from './workers/setup.js';
 export type { SoftTokenData } from './workers/soft-tokens.js';

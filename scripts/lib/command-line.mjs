@@ -63,6 +63,19 @@ export function positiveInteger(value, flag) {
   return Number(value);
 }
 
+/** "auto", "off", or a number of tokens, as `ask` takes them */
+export function quoteBudget(value, flag) {
+  if (value === 'auto') return value;
+  return value === 'off' ? false : positiveInteger(value, flag);
+}
+
+export const quotesFlag = {
+  type: 'string',
+  value: 'auto|off|n',
+  parse: quoteBudget,
+  help: 'what is quoted from the text beside its soft tokens: as the model is made for (default), nothing, at most n tokens',
+};
+
 /** "512,2048" */
 export function positiveIntegers(value, flag) {
   return value.split(',').map((part) => positiveInteger(part.trim(), flag));

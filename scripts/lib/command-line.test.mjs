@@ -6,6 +6,7 @@ import {
   parseFlags,
   positiveInteger,
   positiveIntegers,
+  quoteBudget,
   UsageError,
 } from './command-line.mjs';
 
@@ -51,4 +52,10 @@ describe('flags', () => {
     const text = helpText('usage', { ...flags, ...browserFlags });
     for (const name of Object.keys({ ...flags, ...browserFlags })) expect(text).toContain(`--${name}`);
   });
+});
+
+it('quotes are auto, off, or a number of tokens', () => {
+  expect(['auto', 'off', '96'].map((value) => quoteBudget(value, 'quotes'))).toEqual(['auto', false, 96]);
+  expect(() => quoteBudget('-1', 'quotes')).toThrow('--quotes -1');
+  expect(() => quoteBudget('all', 'quotes')).toThrow('--quotes all');
 });

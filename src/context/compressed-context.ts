@@ -12,10 +12,11 @@ import {
   checkRates,
 } from './context-data.js';
 import { contextFromBytes, contextToBlob, type SaveOptions } from './context-file.js';
+import { contextText } from './context-text.js';
 
 /**
- * A compressed text, to ask about. It holds nothing that needs to be released. A structured clone of it loses `toBlob`
- * and can be used like it all the same; `Gmsa#open` gives the method back.
+ * A compressed text, to ask about. It holds nothing that needs to be released. A structured clone of it loses `text`
+ * and `toBlob` and can be used like it all the same; `Gmsa#open` gives them back.
  */
 export class CompressedContext implements ContextData {
   readonly modelName: string;
@@ -51,6 +52,15 @@ export class CompressedContext implements ContextData {
     this.segments = segments;
     this.stats = Object.freeze({ ...parts.stats });
     Object.freeze(this);
+  }
+
+  /**
+   * The text, with its line ends and lone surrogates normalised: places of quotes and of support are in it. Undefined in a
+   * context that was saved without its text.
+   * @throws GmsaError `CORRUPT_FILE` if the segments' texts are not those that were compressed
+   */
+  get text(): string | undefined {
+    return contextText(this);
   }
 
   /**

@@ -8,8 +8,9 @@ import { allFinite, type SoftTokenData } from '../workers/soft-tokens.js';
 /** One segment of a compressed text. */
 export interface CompressedSegment {
   /**
-   * The segments' texts, joined, are the text with its line ends and lone surrogates normalised. Missing in a context
-   * that was saved without its text; nothing but a display needs it.
+   * The segments' texts, joined, are the text with its line ends and lone surrogates normalised. What the model reads of
+   * it has fewer characters (docs/formats/segmentation.md). Missing in a context that was saved without its text: its
+   * questions are answered from soft tokens alone.
    */
   readonly text?: string;
   /** SHA-256 of its token ids, in hex: equal ones have equal soft tokens at the same rate. */

@@ -259,3 +259,17 @@ test('a context is frozen, and its rate is that of its segments or tokens per so
   const coarse = { ...segment, tokens: 8, rate: 8, softTokens: 1, data: segment.data.slice(0, 2) };
   expect(new CompressedContext({ ...parts, segments: [segment, coarse] }).rate).toBe(13 / 4);
 });
+
+test('a text that is not the one that was compressed is CORRUPT_FILE', async () => {
+  expect(context.text).toBe('Anna has a cat.');
+  const opened = await openContext(context.toBlob({ text: true }), model);
+  expect(opened.text).toBe('Anna has a cat.');
+  expect((await openContext(context.toBlob(), model)).text).toBeUndefined();
+
+  const other = new CompressedContext({ ...parts, segments: [{ ...segment, text: 'Anna has a dog.' }] });
+  expect(() => other.text).toThrow(expect.objectContaining({ code: 'CORRUPT_FILE' }));
+  await expect(openContext(other.toBlob({ text: true }), model)).rejects.toMatchObject({
+    code: 'CORRUPT_FILE',
+  });
+  expect((await openContext(other.toBlob(), model)).softTokens).toBe(3);
+});

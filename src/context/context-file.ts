@@ -12,6 +12,7 @@ import {
   checkSegments,
   segmentFault,
 } from './context-data.js';
+import { contextText } from './context-text.js';
 import { corruptFile, readSafetensors, type SafeTensor, writeSafetensors } from './safetensors.js';
 
 export interface SaveOptions {
@@ -81,7 +82,7 @@ export function contextFromBytes(bytes: Uint8Array<ArrayBuffer>): ContextParts {
     return value(key);
   };
   const hiddenSize = tensor.shape[1]!;
-  return {
+  const parts = {
     modelName: value('model_name'),
     modelHash: hash('model_hash'),
     dtype,
@@ -91,6 +92,8 @@ export function contextFromBytes(bytes: Uint8Array<ArrayBuffer>): ContextParts {
     stats: parseStats(value('stats')),
     ...parseTarget(metadata.get('target_tokens')),
   };
+  contextText(parts); // checks it
+  return parts;
 }
 
 /** Over the metadata but the checksum itself, by key, and the tensor. */

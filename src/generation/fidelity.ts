@@ -7,8 +7,8 @@ import type { ScoredSegment, SegmentFidelity } from '../workers/decoder/api.js';
 export interface Fidelity {
   readonly tokenIds: readonly number[];
   /**
-   * What each token stands for; '' before the last of several that make up a character, and for special tokens. Joined:
-   * the text without those.
+   * What each token stands for; '' before the last of several that make up a character. Joined: the text as the model
+   * reads it (docs/formats/segmentation.md).
    */
   readonly pieces: readonly string[];
   /** Of each token, given the soft tokens of its segment and the tokens before it there. Natural logarithms, 0 at most. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { answerSettings, restorationSettings } from './options.js';
+import { answerSettings, askSettings, restorationSettings } from './options.js';
 
 test('nothing asked for is greedy: 64 tokens for an answer, what a segment needs for a restoration', () => {
   expect(answerSettings({})).toEqual({ minNewTokens: 0, maxNewTokens: 64, isWatched: false });
@@ -23,6 +23,29 @@ test('a streamer or a stopping criterion has the tokens watched', () => {
   expect(answerSettings({ streamer: { put: () => {}, end: () => {} } }).isWatched).toBe(true);
   expect(restorationSettings({ stoppingCriteria: () => false }).isWatched).toBe(true);
 });
+
+test('quotes: what the model was trained for, none, or a number of tokens up to the window', () => {
+  const quotesOf = (options: object) => askSettings(options, 1024).quotes;
+  expect(quotesOf({})).toBe('auto');
+  expect(quotesOf({ quotes: undefined })).toBe('auto');
+  expect(askSettings({ quotes: false }, 1024)).toEqual(answerSettings({}));
+  expect([quotesOf({ quotes: 0 }), quotesOf({ quotes: 96 }), quotesOf({ quotes: 1024 })]).toEqual([
+    0, 96, 1024,
+  ]);
+});
+
+test.each([-1, 1.5, 1025, Number.NaN, Number.POSITIVE_INFINITY, '96', true, null, 'all'])(
+  'quotes %s is BAD_INPUT',
+  (quotes) => {
+    expect(() => askSettings({ quotes } as object, 1024)).toThrow(
+      expect.objectContaining({
+        code: 'BAD_INPUT',
+        message: `quotes is ${quotes}.`,
+        fix: expect.stringContaining('1024'),
+      }),
+    );
+  },
+);
 
 describe('bad input', () => {
   test.each([

@@ -1,6 +1,11 @@
 import { GmsaError } from '../errors.js';
 import { DEFAULT_NEW_TOKENS } from '../segments/window.js';
-import type { GenerationSettings, RestorationSettings, Sampling } from '../workers/decoder/api.js';
+import type {
+  AnswerSettings,
+  GenerationSettings,
+  RestorationSettings,
+  Sampling,
+} from '../workers/decoder/api.js';
 import { isWatched, type WatchOptions } from './token-watch.js';
 
 /** Named as in transformers.js, in camel case. Greedy unless something asks for sampling. */
@@ -22,13 +27,41 @@ export interface GenerateOptions extends WatchOptions {
   seed?: number;
 }
 
-export interface AskOptions extends GenerateOptions {
+/** What `askFullText` takes. */
+export interface AnswerOptions extends GenerateOptions {
   /** Keeps the answer from ending earlier; for benchmarks, which need answers of one length. Default 0. */
   minNewTokens?: number;
 }
 
+export interface AskOptions extends AnswerOptions {
+  /**
+   * Whether the model also reads words of the text as they stand, those that the question points to. A number: at most so
+   * many tokens of them. Default 'auto': as many as the model was trained for, and a short text as a whole. False, or 0:
+   * soft tokens alone.
+   */
+  quotes?: 'auto' | false | number;
+}
+
+/**
+ * @param window positions of the decoder
+ * @throws GmsaError `BAD_INPUT`
+ */
+export function askSettings(options: AskOptions, window: number): AnswerSettings {
+  const { quotes = 'auto' } = options;
+  const isTokens = Number.isSafeInteger(quotes) && (quotes as number) >= 0 && (quotes as number) <= window;
+  if (quotes !== 'auto' && quotes !== false && !isTokens) {
+    throw new GmsaError(
+      'BAD_INPUT',
+      `quotes is ${String(quotes)}.`,
+      `Pass 'auto', false, or a number of tokens: an integer from 0 to the window's ${window}.`,
+    );
+  }
+  const settings = answerSettings(options);
+  return quotes === false ? settings : { ...settings, quotes };
+}
+
 /** @throws GmsaError `BAD_INPUT` */
-export function answerSettings(options: AskOptions): GenerationSettings {
+export function answerSettings(options: AnswerOptions): GenerationSettings {
   const { minNewTokens = 0, maxNewTokens = DEFAULT_NEW_TOKENS } = options;
   const settings = restorationSettings({ ...options, maxNewTokens });
   if (!(Number.isSafeInteger(minNewTokens) && minNewTokens >= 0 && minNewTokens <= maxNewTokens)) {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { deferred } from '../utils/deferred.js';
 import { GrowingList } from '../utils/growing-list.js';
-import type { GenerationResult } from '../workers/decoder/api.js';
-import { textStreamOf } from './text-stream.js';
+import type { AnswerResult, GenerationResult } from '../workers/decoder/api.js';
+import { answerStreamOf, textStreamOf } from './text-stream.js';
 
 const result = { tokenIds: [1, 2], stats: { newTokens: 2 } } as GenerationResult;
 
@@ -73,4 +73,24 @@ test('a failure reaches each reader after the chunks that came before it', async
   await expect(stream.text()).rejects.toBe(failure);
   await expect(stream.stats).rejects.toBe(failure);
   await expect(stream.tokenIds).rejects.toBe(failure);
+});
+
+test('an answer also gives what it rests on', async () => {
+  const quotes = [{ text: 'Ada', start: 3, end: 6, score: 1 }];
+  const support = { source: { start: 3, end: 6 }, parts: [], isSupported: true };
+  const list = new GrowingList<string, AnswerResult>();
+  list.endWith(Promise.resolve({ ...result, quotes, support }));
+  const stream = answerStreamOf(list);
+  expect(await stream.quotes).toBe(quotes);
+  expect(await stream.support).toBe(support);
+  expect(await stream.tokenIds).toEqual([1, 2]);
+  expect(Object.keys(stream)).toEqual(
+    expect.arrayContaining(['text', 'stats', 'tokenIds', 'quotes', 'support']),
+  );
+
+  const failure = new Error('broken');
+  const failing = new GrowingList<string, AnswerResult>();
+  failing.endWith(Promise.reject(failure));
+  await expect(answerStreamOf(failing).quotes).rejects.toBe(failure);
+  await expect(answerStreamOf(failing).support).rejects.toBe(failure);
 });

@@ -1,5 +1,11 @@
 import type { GrowingList } from '../utils/growing-list.js';
-import type { GenerationResult, GenerationStats } from '../workers/decoder/api.js';
+import type {
+  AnswerResult,
+  AnswerSupport,
+  GenerationResult,
+  GenerationStats,
+  Quote,
+} from '../workers/decoder/api.js';
 
 /**
  * Text as it is generated. Generation starts at once; iterating (any number of times, always from the beginning),
@@ -14,8 +20,27 @@ export interface TextStream extends AsyncIterable<string> {
   readonly tokenIds: Promise<number[]>;
 }
 
+/** An answer as it is generated, and what it rests on. */
+export interface AnswerStream extends TextStream {
+  /** What the model read of the text as it stands, in its order; empty where it read soft tokens alone. */
+  readonly quotes: Promise<Quote[]>;
+  /**
+   * Whether the answer, and each number and name in it, stands in the text word for word, also where it was read from soft
+   * tokens. Undefined for a context without its text.
+   */
+  readonly support: Promise<AnswerSupport | undefined>;
+}
+
+/** @param chunks of an answer that is being generated */
+export function answerStreamOf(chunks: GrowingList<string, AnswerResult>): AnswerStream {
+  return Object.defineProperties(textStreamOf(chunks), {
+    quotes: { get: () => chunks.result.then(({ quotes }) => quotes), enumerable: true },
+    support: { get: () => chunks.result.then(({ support }) => support), enumerable: true },
+  }) as AnswerStream;
+}
+
 /** @param chunks of text that are being generated */
-export function textStreamOf(chunks: GrowingList<string, GenerationResult>): TextStream {
+export function textStreamOf<R extends GenerationResult>(chunks: GrowingList<string, R>): TextStream {
   return {
     [Symbol.asyncIterator]: () => chunks[Symbol.asyncIterator](),
     async text() {

@@ -18,6 +18,8 @@ export interface ModelInfo {
    * say so.
    */
   readonly refusal: string | undefined;
+  /** Whether it was trained to read quotes beside soft tokens. */
+  readonly readsQuotes: boolean;
   readonly baseModel: string;
   readonly licence: string;
   /** Download of the dtype in use. */
@@ -25,7 +27,7 @@ export interface ModelInfo {
 }
 
 export function modelInfo({ manifest, config }: ModelFolder, dtype: ConcreteDType): ModelInfo {
-  const { rates, defaultRate, segmentLength, window, refusal, baseModel, licence } = config;
+  const { rates, defaultRate, segmentLength, window, refusal, quoteTemplate, baseModel, licence } = config;
   return Object.freeze({
     name: manifest.name,
     hash: modelHash(manifest),
@@ -34,6 +36,7 @@ export function modelInfo({ manifest, config }: ModelFolder, dtype: ConcreteDTyp
     segmentLength,
     window,
     refusal,
+    readsQuotes: quoteTemplate !== undefined,
     baseModel,
     licence,
     bytes: downloadBytes(manifest, dtype),

@@ -31,3 +31,44 @@ describe('the refusal', () => {
     },
   );
 });
+
+describe('quotes', () => {
+  const parsed = (gmsa: object) => {
+    const config = configOf('fixture');
+    return parseModelConfig({ ...config, gmsa: { ...config.gmsa, ...gmsa } }, 'here');
+  };
+  const quote_template = '\n\nQuoted: {quotes}';
+
+  test('are not read by a model that has no template for them', () => {
+    expect(parsed({}).quoteTemplate).toBeUndefined();
+    expect(parsed({ quote_template: '' }).quoteTemplate).toBeUndefined();
+  });
+
+  test('are read as the config says', () => {
+    expect(parsed({ quote_template })).toMatchObject({
+      quoteTemplate: quote_template,
+      wholeTextTokens: 384,
+      quoteTokens: 96,
+      readings: { short: ['whole'], long: ['quotes', 'both'] },
+    });
+    const own = { whole_text_tokens: 512, quote_tokens: 64, readings: { long: ['both'] } };
+    expect(parsed({ quote_template, ...own })).toMatchObject({
+      wholeTextTokens: 512,
+      quoteTokens: 64,
+      readings: { short: ['whole'], long: ['both'] },
+    });
+  });
+
+  test.each([
+    [{ quote_template: 'Quoted:' }, '{quotes}'],
+    [{ quote_template: 4 }, 'not a string'],
+    [{ quote_template, whole_text_tokens: 0 }, 'whole_text_tokens'],
+    [{ quote_template, quote_tokens: 1.5 }, 'quote_tokens'],
+    [{ quote_template, readings: { long: [] } }, 'readings'],
+    [{ quote_template, readings: { short: ['aloud'] } }, 'readings'],
+  ])('%o is BAD_MODEL', (gmsa, said) => {
+    expect(() => parsed(gmsa)).toThrow(
+      expect.objectContaining({ code: 'BAD_MODEL', message: expect.stringContaining(said) }),
+    );
+  });
+});

@@ -2,6 +2,24 @@
 import { isObject } from '../utils/is-object.js';
 import { badModel } from './manifest.js';
 
+/**
+ * What the decoder reads before a question: soft tokens, quotes, soft tokens and then quotes, or the whole text as it
+ * stands.
+ */
+export type ReadingName = 'soft' | 'quotes' | 'both' | 'whole';
+
+const READING_NAMES: readonly unknown[] = ['soft', 'quotes', 'both', 'whole'] satisfies ReadingName[];
+
+/** For texts that are read whole, and for longer ones. */
+export interface Readings {
+  short: readonly ReadingName[];
+  long: readonly ReadingName[];
+}
+
+const DEFAULT_READINGS: Readings = { short: ['whole'], long: ['quotes', 'both'] };
+const WHOLE_TEXT_TOKENS = 384;
+const QUOTE_TOKENS = 96;
+
 export interface ModelConfig {
   /** H, width of hidden states and soft tokens. */
   hiddenSize: number;
@@ -26,6 +44,14 @@ export interface ModelConfig {
   window: number;
   prefixIds: number[];
   questionTemplate: string;
+  /** Where quotes stand before the question; undefined if the model was not trained to read them. */
+  quoteTemplate: string | undefined;
+  /** A text of at most so many tokens is read whole. */
+  wholeTextTokens: number;
+  /** Tokens of the quotes from a longer one, unless the caller says otherwise. */
+  quoteTokens: number;
+  /** What questions are read with, one reading after the other until one gives an answer. */
+  readings: Readings;
   restoreInstruction: string;
   /** What the model answers where the text does not hold the answer; undefined if it was not trained to say so. */
   refusal: string | undefined;
@@ -68,6 +94,10 @@ export function parseModelConfig(json: unknown, where: string): ModelConfig {
   if (!questionTemplate.includes('{question}')) {
     throw badModel(where, '"gmsa.question_template" does not contain {question}');
   }
+  const quoteTemplate = gmsa.quote_template == null ? undefined : string('quote_template') || undefined;
+  if (quoteTemplate !== undefined && !quoteTemplate.includes('{quotes}')) {
+    throw badModel(where, '"gmsa.quote_template" does not contain {quotes}');
+  }
   const optional = (from: Record<string, unknown>, key: string) =>
     from[key] == null ? undefined : integer(from, key);
   const heads = optional(json, 'num_attention_heads') ?? 1;
@@ -90,8 +120,27 @@ export function parseModelConfig(json: unknown, where: string): ModelConfig {
     window: integer(gmsa, 'window'),
     prefixIds: integers('prefix_ids'),
     questionTemplate,
+    quoteTemplate,
+    wholeTextTokens: optional(gmsa, 'whole_text_tokens') ?? WHOLE_TEXT_TOKENS,
+    quoteTokens: optional(gmsa, 'quote_tokens') ?? QUOTE_TOKENS,
+    readings: readingsOf(gmsa.readings, where),
     restoreInstruction: string('restore_instruction'),
     refusal: gmsa.refusal == null ? undefined : string('refusal').trim() || undefined,
     endIds: integers('end_ids'),
   };
+}
+
+function readingsOf(value: unknown, where: string): Readings {
+  if (value == null) return DEFAULT_READINGS;
+  const { short, long } = Object(value) as Record<string, unknown>;
+  const namesOf = (names: unknown, otherwise: readonly ReadingName[]): readonly ReadingName[] => {
+    if (names === undefined) return otherwise;
+    if (Array.isArray(names) && names.length > 0 && names.every((name) => READING_NAMES.includes(name)))
+      return names;
+    throw badModel(
+      where,
+      `"gmsa.readings" in config.json has a list of other than ${READING_NAMES.join(', ')}`,
+    );
+  };
+  return { short: namesOf(short, DEFAULT_READINGS.short), long: namesOf(long, DEFAULT_READINGS.long) };
 }

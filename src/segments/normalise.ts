@@ -6,11 +6,14 @@ export function whiteSpaceRun(flags: 'g' | 'y'): RegExp {
   return new RegExp(`[${WHITE_SPACE}]+`, flags);
 }
 
-const NOT_WHITE_SPACE = new RegExp(`[^${WHITE_SPACE}]`);
+/** What a reading text has no visible trace of (reading-text.ts). */
+const INVISIBLE =
+  '\\u0085\\u00AD\\u061C\\u1680\\u200B-\\u200F\\u202A-\\u202E\\u2060-\\u2064\\u2066-\\u2069\\uFEFF';
+const VISIBLE = new RegExp(`[^${WHITE_SPACE}${INVISIBLE}]`);
 
-/** True where a text has no character beside white space. */
+/** True where a text has nothing to read: white space and invisible characters alone. */
 export function isBlank(text: string): boolean {
-  return !NOT_WHITE_SPACE.test(text);
+  return !VISIBLE.test(text);
 }
 
 /** Lone surrogates become U+FFFD, every kind of line end becomes a line feed. Nothing else changes. */

@@ -3,6 +3,7 @@
 import { sha256Hex } from '../utils/sha256.js';
 import { normalise } from './normalise.js';
 import { type Encode, type Piece, pieces } from './pieces.js';
+import type { ReadingText } from './reading-text.js';
 
 /** One segment: its text and its token ids, without special tokens. */
 export interface Segment {
@@ -41,6 +42,23 @@ export function cutPieces(all: readonly Piece[], limit: number): Segment[] {
     stack.push([cut, last], [first, cut]);
   }
   return segments;
+}
+
+/**
+ * What segments of a reading text are in its source. Joined, it is the source; characters that are not read belong to the
+ * segment behind them: whether a soft hyphen takes a line end with it shows there.
+ */
+export function sourceTexts(segments: readonly Segment[], reading: ReadingText, source: string): string[] {
+  let read = 0;
+  let from = 0;
+  return segments.map(({ text }, i) => {
+    const start = read;
+    read += text.length;
+    const to = i === segments.length - 1 ? source.length : reading.toSource(start, read).end;
+    const own = source.slice(from, to);
+    from = to;
+    return own;
+  });
 }
 
 /** The piece in (first, last) whose boundary has the highest priority; ties go to the middle, then to the earlier. */

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isBlank, normalise } from './normalise.js';
-import { planSegments } from './plan.js';
+import { planSegments, sourceTexts } from './plan.js';
+import { readingText } from './reading-text.js';
 
 interface Vector {
   name: string;
@@ -76,8 +77,40 @@ describe('an inserted sentence', () => {
   });
 });
 
+describe('segments of a reading text', () => {
+  const hidden = fc.constantFrom('\u00ad', '\u200b', '\u00a0', '\ufb03', '\u00ad\n', '\ufeff', '\u200f', '');
+  const source = fc
+    .array(fc.tuple(word, hidden, separator, hidden), { maxLength: 80 })
+    .map((parts) => normalise(parts.flat().join('')));
+  const parts = (text: string) => {
+    const reading = readingText(text);
+    const segments = planSegments(reading.text, codePoints, 200);
+    return { segments, own: sourceTexts(segments, reading, text) };
+  };
+
+  test('are joined the source, where anything of it is read', () => {
+    fc.assert(
+      fc.property(source, (text) => {
+        const { segments, own } = parts(text);
+        if (segments.length > 0) expect(own.join('')).toBe(text);
+      }),
+    );
+  });
+
+  test('are read again as the same text each', () => {
+    fc.assert(
+      fc.property(source, (text) => {
+        const { segments, own } = parts(text);
+        expect(own.map((one) => readingText(one).text)).toEqual(segments.map((segment) => segment.text));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+});
+
 test('white space is blank, a NUL is not', () => {
   expect(isBlank('')).toBe(true);
   expect(isBlank(' \t\n\u00a0\u3000')).toBe(true);
+  expect(isBlank('\ufeff\u00ad\u200b\u200d\u0085\u1680')).toBe(true);
   expect(isBlank(' \0 ')).toBe(false);
 });

@@ -1,11 +1,14 @@
 // What the published types allow and forbid. Compiled, never run.
 import {
+  type AnswerStream,
+  type AnswerSupport,
   type CompressedContext,
   type Compression,
   Gmsa,
   GmsaError,
   type GmsaErrorCode,
   type LoadProgress,
+  type Quote,
   type TextStream,
   type WorkerName,
 } from 'gmsa-web';
@@ -58,7 +61,19 @@ context.segments.push(context.segments[0]!);
 for await (const segment of compression) same<typeof segment.softTokens, number>(true);
 
 const answer = gmsa.ask(context, 'Who?', { maxNewTokens: 10 });
-same<typeof answer, TextStream>(true);
+same<typeof answer, AnswerStream>(true);
+const text: TextStream = answer;
+text satisfies AsyncIterable<string>;
+same<Awaited<typeof answer.quotes>, Quote[]>(true);
+same<Awaited<typeof answer.support>, AnswerSupport | undefined>(true);
+gmsa.ask(context, 'Who?', { quotes: 'auto' });
+gmsa.ask(context, 'Who?', { quotes: false });
+gmsa.ask(context, 'Who?', { quotes: 96 });
+// @ts-expect-error there is no such choice
+gmsa.ask(context, 'Who?', { quotes: 'all' });
+// @ts-expect-error a full text is not quoted from
+gmsa.askFullText('text', 'Who?', { quotes: 96 });
+same<typeof context.text, string | undefined>(true);
 same<Awaited<ReturnType<typeof answer.text>>, string>(true);
 for await (const piece of answer) same<typeof piece, string>(true);
 same<Awaited<typeof answer.tokenIds>, number[]>(true);

@@ -2,8 +2,10 @@
 
 import type { ModelConfig } from '../../model-folder/model-config.js';
 import type { Job } from '../../rpc/job.js';
+import { normalise } from '../../segments/normalise.js';
 import type { Piece } from '../../segments/pieces.js';
-import { contentHash, cutPieces, type Segment, sourceHash } from '../../segments/plan.js';
+import { contentHash, cutPieces, type Segment, sourceHash, sourceTexts } from '../../segments/plan.js';
+import { readingText } from '../../segments/reading-text.js';
 import { checkFits, DEFAULT_NEW_TOKENS } from '../../segments/window.js';
 import { Engine } from '../runtime/engine.js';
 import { Tokenizer, textPieces } from '../runtime/tokenizer.js';
@@ -182,9 +184,11 @@ export class Compressor {
     const others = prefixIds.length + this.#tokenizer.encode(questionTemplate).length + DEFAULT_NEW_TOKENS;
     const highest = rates.at(-1)!;
     const rate = 'rate' in target ? target.rate : highest;
+    const source = normalise(text);
+    const reading = readingText(source);
     const all: Piece[] = [];
     let tokens = 0;
-    for await (const piece of textPieces(text, this.#tokenizer, this.#config, job)) {
+    for await (const piece of textPieces(reading.text, this.#tokenizer, this.#config, job)) {
       all.push(piece);
       tokens += piece.ids.length;
       if (Math.ceil(tokens / highest) + others > window) {
@@ -193,8 +197,11 @@ export class Compressor {
     }
     const segments = cutPieces(all, this.#config.segmentLength);
     checkFits({ segmentTokens: segments.map(({ ids }) => ids.length), rate, others }, this.#config);
+    const texts = sourceTexts(segments, reading, source);
     return {
-      segments: segments.map((segment): PlannedSegment => ({ ...segment, hash: contentHash(segment.ids) })),
+      segments: segments.map(
+        ({ ids }, i): PlannedSegment => ({ text: texts[i]!, ids, hash: contentHash(ids) }),
+      ),
       room: window - others,
     };
   }

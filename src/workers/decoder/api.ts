@@ -1,4 +1,7 @@
 // What the page and the decoder's worker say to each other.
+import type { ReadingName } from '../../model-folder/model-config.js';
+import type { TextRange } from '../../quotes/line-forms.js';
+import type { AnswerSupport } from '../../quotes/support.js';
 import type { WorkerApi } from '../../rpc/worker-api.js';
 import type { DecoderSetup } from '../setup.js';
 import type { ContextSegment, TokenisedSegment } from '../soft-tokens.js';
@@ -9,10 +12,12 @@ export interface ScoredSegment extends ContextSegment {
 }
 
 export interface ContextRequest {
-  /** The same context has the same id; its KV cache is kept under it for a while. */
+  /** The same context has the same id; its KV cache and the index of its text are kept under it for a while. */
   contextId: number;
   rate: number;
   segments: ContextSegment[];
+  /** Where the context holds it: for quotes and support. */
+  text?: string;
 }
 
 /** How tokens are drawn. */
@@ -43,12 +48,46 @@ export interface GenerationSettings {
 /** `maxNewTokens` is per segment; unset: the segment's tokens and some more. */
 export type RestorationSettings = Omit<GenerationSettings, 'maxNewTokens'> & { maxNewTokens?: number };
 
+export interface AnswerSettings extends GenerationSettings {
+  /** 'auto', or tokens that quotes may take. Unset: soft tokens alone. */
+  quotes?: 'auto' | number;
+}
+
+/**
+ * Words of the context's text that the model read as they stand. `start` and `end` are UTF-16 code units of that text: its
+ * segments' texts, joined.
+ */
+export interface Quote extends TextRange {
+  text: string;
+  /** How well the question's words match, by BM25; comparable within one answer. */
+  score: number;
+  /** Where the answer stands in it: a place in the same text. */
+  answer?: TextRange;
+}
+
+export type { AnswerSupport, ReadingName };
+
+/**
+ * Why quotes were not read: the context was saved without its text (`NO_TEXT`); a number of tokens was asked for, and the
+ * model was not trained to read quotes (`NO_QUOTES`).
+ */
+export type Note = 'NO_TEXT' | 'NO_QUOTES';
+
 /** Of one call; times in milliseconds. */
 export interface GenerationStats {
-  /** Positions prefilled in this call: prefix, soft tokens and question, or the question alone if the context's KV cache was reused. */
+  /**
+   * Positions prefilled in this call: prefix, soft tokens, quotes and question, without those whose KV cache was reused. A
+   * reading that gave no answer counts too.
+   */
   promptTokens: number;
-  /** Soft tokens that stood for the text. */
+  /** What the text was read as. */
+  reading: ReadingName;
+  /** Soft tokens that were read. */
   softTokens: number;
+  /** Tokens of the quotes that were read. */
+  quotedTokens: number;
+  /** What the caller may want to know about the reading. */
+  notes: Note[];
   /** Tokens generated, without the end token. */
   newTokens: number;
   /** From the start of the work in the decoder to the first token. */
@@ -56,7 +95,7 @@ export interface GenerationStats {
   /** Mean over the tokens after the first. */
   msPerToken: number;
   ms: number;
-  /** Positions of prefix and soft tokens whose KV cache was there: kept, or prefilled while the text was compressed. */
+  /** Positions of prefix and soft tokens (if they were read) whose KV cache was there: kept, or prefilled while the text was compressed. */
   reusedTokens: number;
   /** Whether all of them were. */
   reusedContext: boolean;
@@ -67,6 +106,12 @@ export interface GenerationStats {
 export interface GenerationResult {
   stats: GenerationStats;
   tokenIds: number[];
+}
+
+export interface AnswerResult extends GenerationResult {
+  quotes: Quote[];
+  /** Undefined where the context has no text. */
+  support: AnswerSupport | undefined;
 }
 
 export type GenerationEvent =
@@ -80,7 +125,7 @@ export type GenerationEvent =
 /** How well one segment survives: what its own tokens would have been restored with. */
 export interface SegmentFidelity {
   tokenIds: number[];
-  /** What each token stands for; '' before the last of several that make up a character. Joined: the segment's text. */
+  /** What each token stands for; '' before the last of several that make up a character. Joined: the segment as it is read. */
   tokenTexts: string[];
   /** Natural logarithms, at most 0. */
   logProbabilities: Float32Array<ArrayBuffer>;
@@ -96,9 +141,9 @@ export interface DecoderApi extends WorkerApi<DecoderSetup> {
   ask(
     context: ContextRequest,
     question: string,
-    settings: GenerationSettings,
+    settings: AnswerSettings,
     port: MessagePort,
-  ): Promise<GenerationResult>;
+  ): Promise<AnswerResult>;
   restore(
     context: ContextRequest,
     settings: RestorationSettings,

@@ -97,6 +97,18 @@ export class Contexts {
     }
   }
 
+  /**
+   * The prefix alone, which is kept as long as the decoder.
+   * @param work must leave the cache as it is; `reused`: its positions that were kept
+   */
+  async usePrefix<T>(
+    checkpoint: Checkpoint,
+    work: (cache: KeyValueCache, reused: number) => Promise<T>,
+  ): Promise<T> {
+    const reused = this.#prefix?.length ?? 0;
+    return work(await this.#prefixCache(checkpoint), reused);
+  }
+
   /** Prefix and soft tokens of one segment alone; the caller disposes the cache. */
   async prefillAlone({ data }: Pick<ContextSegment, 'data'>, checkpoint: Checkpoint): Promise<KeyValueCache> {
     const prefix = await this.#prefixCache(checkpoint);

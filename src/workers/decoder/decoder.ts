@@ -2,13 +2,16 @@
 import { GmsaError } from '../../errors.js';
 import type { ModelConfig } from '../../model-folder/model-config.js';
 import { type Job, nextTask } from '../../rpc/job.js';
-import { normalise } from '../../segments/normalise.js';
+import { readingText } from '../../segments/reading-text.js';
 import { checkFits } from '../../segments/window.js';
 import { Engine } from '../runtime/engine.js';
 import { Tokenizer, textPieces } from '../runtime/tokenizer.js';
 import type { DecoderSetup } from '../setup.js';
 import type { ContextSegment, TokenisedSegment } from '../soft-tokens.js';
 import type {
+  AnswerResult,
+  AnswerSettings,
+  AnswerSupport,
   ContextRequest,
   GenerationEvent,
   GenerationResult,
@@ -21,10 +24,17 @@ import { Contexts } from './contexts.js';
 import { type Checkpoint, DecoderGraph, type KeyValueCache } from './decoder-graph.js';
 import { checkTokens, scoreTokens } from './fidelity.js';
 import { type Generated, generate, resultOf, trimmed } from './generate.js';
-import { createSampler } from './sampler.js';
+import { directOutput, type Output, unlessRefusal } from './output.js';
+import { QuotableTexts } from './quotable-text.js';
+import { firstAnswer, planReadings, type Reading, readsSoftTokens } from './readings.js';
+import { createSampler, type Sampler } from './sampler.js';
 
 /** Tokens beyond a segment's own count that its restoration may take. */
 const RESTORE_MARGIN = 16;
+/** Tokens that quotes and templates may take beyond the sum of theirs, where they meet. */
+const SEAM_TOKENS = 4;
+/** Of an answer that is none. */
+const NO_SUPPORT: AnswerSupport = { source: undefined, parts: [], isSupported: false };
 
 type GenerationJob = Job<GenerationEvent>;
 
@@ -34,6 +44,7 @@ export class Decoder {
   readonly #config: ModelConfig;
   readonly #graph: DecoderGraph;
   readonly #contexts: Contexts;
+  readonly #texts = new QuotableTexts();
   /** One generation at a time: each holds a cache, and together they would finish no sooner. */
   #turn: Promise<unknown> = Promise.resolve();
   #disposed = false;
@@ -72,7 +83,8 @@ export class Decoder {
   /** Tokens of a text, as the compressor counts them. Here, since the compressor need not be loaded. */
   async countTokens(text: string, job: Job<never>): Promise<number> {
     let tokens = 0;
-    for await (const { ids } of textPieces(text, this.#tokenizer, this.#config, job)) tokens += ids.length;
+    const read = readingText(text).text;
+    for await (const { ids } of textPieces(read, this.#tokenizer, this.#config, job)) tokens += ids.length;
     return tokens;
   }
 
@@ -91,36 +103,68 @@ export class Decoder {
   /** Stops prefilling a context and frees what is kept of it. */
   forget(contextId: number): Promise<void> {
     this.#contexts.cancel(contextId);
-    return this.#inTurn('freeing a context', nextTask, async () => this.#contexts.drop(contextId));
+    return this.#inTurn('freeing a context', nextTask, async () => {
+      this.#contexts.drop(contextId);
+      this.#texts.drop(contextId);
+    });
   }
 
   /**
-   * Answers a question about a context.
-   * @throws GmsaError `TOO_LONG` if context, question and answer exceed the window
+   * Answers a question about a context, from its soft tokens, from quotes, or from both.
+   * @throws GmsaError `TOO_LONG` if soft tokens, question and answer exceed the window, whatever is read in the end
    */
   ask(
     context: ContextRequest,
     question: string,
-    settings: GenerationSettings,
+    settings: AnswerSettings,
     job: GenerationJob,
-  ): Promise<GenerationResult> {
+  ): Promise<AnswerResult> {
     return this.#inTurn('answering the question', job.checkpoint, async () => {
       const started = performance.now();
-      const promptIds = this.#questionIds(question);
+      const { prefixIds, quoteTemplate = '', window, refusal } = this.#config;
       const segmentTokens = context.segments.map(({ tokens }) => tokens);
-      const others = this.#config.prefixIds.length + promptIds.length + settings.maxNewTokens;
+      const others = prefixIds.length + this.#promptIds(question).length + settings.maxNewTokens;
       const softTokens = context.segments.reduce((sum, segment) => sum + segment.softTokens, 0);
       checkFits({ segmentTokens, rate: context.rate, softTokens, others }, this.#config);
 
-      return this.#contexts.use(context, job.checkpoint, async (cache, reusedTokens) => {
-        const generated = await this.#writer(promptIds, settings, job, trimmed)(cache, settings.maxNewTokens);
-        return resultOf(started, [generated], {
-          promptTokens: cache.length - reusedTokens + promptIds.length,
-          softTokens: cache.length - this.#config.prefixIds.length,
-          reusedTokens,
-          reusedContext: reusedTokens === cache.length,
-        });
+      const text = context.text === undefined ? undefined : this.#texts.of(context.contextId, context.text);
+      const { readings, notes } = planReadings(
+        {
+          quotes: settings.quotes,
+          text,
+          question: readingText(question).text,
+          count: this.#tokenizer.count,
+          room: window - others - this.#tokenizer.count(quoteTemplate.replace('{quotes}', '')) - SEAM_TOKENS,
+          softTokens,
+        },
+        this.#config,
+      );
+      let promptTokens = 0;
+      const answer = await firstAnswer(readings, (reading, mayRefuse) => {
+        const promptIds = this.#promptIds(question, reading);
+        const read = async (cache: KeyValueCache, reusedTokens: number) => {
+          promptTokens += cache.length - reusedTokens + promptIds.length;
+          const keepBack = mayRefuse ? undefined : refusal;
+          const generated = await this.#answer(cache, promptIds, settings, job, keepBack);
+          return generated && { generated, reading, reusedTokens, cached: cache.length };
+        };
+        return readsSoftTokens(reading)
+          ? this.#contexts.use(context, job.checkpoint, read)
+          : this.#contexts.usePrefix(job.checkpoint, read);
       });
+      const { generated, reading, reusedTokens, cached } = answer;
+      const result = resultOf(started, [generated], {
+        promptTokens,
+        reading: reading.name,
+        softTokens: cached - prefixIds.length,
+        quotedTokens: reading.quotedTokens,
+        notes,
+        reusedTokens,
+        reusedContext: reusedTokens === cached,
+      });
+      const said = this.#tokenizer.decode(result.tokenIds).trim();
+      const support = text && (said === refusal ? NO_SUPPORT : text.support(said, reading.quotes));
+      return { ...result, quotes: text?.inSource(reading.quotes, support ?? NO_SUPPORT) ?? [], support };
     });
   }
 
@@ -133,7 +177,8 @@ export class Decoder {
     return this.#inTurn('restoring the text', job.checkpoint, async () => {
       const started = performance.now();
       const promptIds = this.#tokenizer.encode(this.#config.restoreInstruction);
-      const writer = this.#writer(promptIds, settings, job);
+      const sampler = createSampler(settings);
+      if (settings.isWatched) job.emit({ type: 'prompt', ids: [...promptIds] });
       const generated: Generated[] = [];
       let promptTokens = 0;
       for (const segment of context.segments) {
@@ -143,7 +188,10 @@ export class Decoder {
         checkFits({ segmentTokens: [tokens], rate: context.rate, softTokens, others }, this.#config);
         const cache = await this.#contexts.prefillAlone(segment, job.checkpoint);
         try {
-          generated.push(await writer(cache, maxNewTokens));
+          const { minNewTokens } = settings;
+          const size = { minNewTokens, maxNewTokens };
+          const output = this.#output(settings, job);
+          generated.push((await this.#generate(cache, promptIds, size, sampler, job, output))!);
           promptTokens += cache.length + promptIds.length;
         } finally {
           cache.dispose();
@@ -153,7 +201,10 @@ export class Decoder {
       const softTokens = context.segments.reduce((sum, segment) => sum + segment.softTokens, 0);
       return resultOf(started, generated, {
         promptTokens,
+        reading: 'soft',
         softTokens,
+        quotedTokens: 0,
+        notes: [],
         reusedTokens: 0,
         reusedContext: false,
       });
@@ -166,7 +217,8 @@ export class Decoder {
       const score = this.#scorer(rate, job.checkpoint);
       for (const [index, segment] of segments.entries()) {
         const tokenIds: number[] = [];
-        for await (const { ids } of textPieces(segment.text, this.#tokenizer, this.#config, job)) {
+        const read = readingText(segment.text).text;
+        for await (const { ids } of textPieces(read, this.#tokenizer, this.#config, job)) {
           tokenIds.push(...ids);
         }
         checkTokens(index, segment.tokens, tokenIds);
@@ -205,8 +257,8 @@ export class Decoder {
       const { prefixIds, window } = this.#config;
       const promptIds = [
         ...prefixIds,
-        ...this.#tokenizer.encode(normalise(text)),
-        ...this.#questionIds(question),
+        ...this.#tokenizer.encode(readingText(text).text),
+        ...this.#promptIds(question),
       ];
       const needed = promptIds.length + settings.maxNewTokens;
       if (needed > window) {
@@ -216,15 +268,13 @@ export class Decoder {
           'Shorten the text, or compress it and ask about the compressed text.',
         );
       }
-      const generated = await this.#writer(
-        promptIds,
-        settings,
-        job,
-        trimmed,
-      )(this.#graph.emptyCache(), settings.maxNewTokens);
-      return resultOf(started, [generated], {
+      const generated = await this.#answer(this.#graph.emptyCache(), promptIds, settings, job);
+      return resultOf(started, [generated!], {
         promptTokens: promptIds.length,
+        reading: 'whole',
         softTokens: 0,
+        quotedTokens: 0,
+        notes: [],
         reusedTokens: 0,
         reusedContext: false,
       });
@@ -268,37 +318,66 @@ export class Decoder {
     };
   }
 
-  #questionIds(question: string): number[] {
-    // A function: in a replacement string, `$` has a meaning of its own.
+  /** Everything behind the soft tokens, in one piece. */
+  #promptIds(question: string, { quoted }: Pick<Reading, 'quoted'> = { quoted: '' }): number[] {
+    const { quoteTemplate, questionTemplate } = this.#config;
+    // Functions: in a replacement string, `$` has a meaning of its own.
+    const quotes = quoted === '' ? '' : (quoteTemplate ?? '').replace('{quotes}', () => quoted);
     return this.#tokenizer.encode(
-      this.#config.questionTemplate.replace('{question}', () => normalise(question)),
+      quotes + questionTemplate.replace('{question}', () => readingText(question).text),
     );
   }
 
-  /** Generates after the prompt, on top of a cache; what is told to the page goes on from one cache to the next. */
-  #writer(
+  /**
+   * Answers after the prompt, on top of a cache.
+   * @param refusal where another reading may follow: gives undefined if this is the answer, and tells the page nothing
+   */
+  async #answer(
+    cache: KeyValueCache,
     promptIds: readonly number[],
-    settings: RestorationSettings,
+    settings: GenerationSettings,
+    job: GenerationJob,
+    refusal?: string,
+  ): Promise<Generated | undefined> {
+    const open = () => {
+      if (settings.isWatched) job.emit({ type: 'prompt', ids: [...promptIds] });
+      return this.#output(settings, job, trimmed);
+    };
+    const output =
+      refusal === undefined ? open() : unlessRefusal(refusal, open, (write) => this.#tokenizer.stream(write));
+    return this.#generate(cache, promptIds, settings, createSampler(settings), job, output);
+  }
+
+  /** Tells the page of a text in chunks, and of each token if the page watches. */
+  #output(
+    { isWatched }: RestorationSettings,
     job: GenerationJob,
     filter: (write: (chunk: string) => void) => (chunk: string) => void = (write) => write,
-  ): (cache: KeyValueCache, maxNewTokens: number) => Promise<Generated> {
-    const sampler = createSampler(settings);
-    if (settings.isWatched) job.emit({ type: 'prompt', ids: [...promptIds] });
-    return async (cache, maxNewTokens) => {
-      const stream = this.#tokenizer.stream(filter((text) => job.emit({ type: 'text', text })));
-      const generated = await generate(this.#graph, cache, promptIds, {
-        minNewTokens: settings.minNewTokens,
-        maxNewTokens,
-        endIds: this.#config.endIds,
-        sampler,
-        checkpoint: job.checkpoint,
-        onToken: (id) => {
-          stream.put(id);
-          return settings.isWatched ? job.request<boolean>({ type: 'token', id }) : false;
-        },
-      });
-      stream.end();
-      return generated;
-    };
+  ): Output {
+    return directOutput(this.#tokenizer.stream(filter((text) => job.emit({ type: 'text', text }))), (id) =>
+      isWatched ? job.request<boolean>({ type: 'token', id }) : false,
+    );
+  }
+
+  /** Generates after the prompt, on top of a cache; undefined if the output kept the text back. */
+  async #generate(
+    cache: KeyValueCache,
+    promptIds: readonly number[],
+    { minNewTokens, maxNewTokens }: Pick<GenerationSettings, 'minNewTokens' | 'maxNewTokens'>,
+    sampler: Sampler,
+    { checkpoint }: GenerationJob,
+    output: Output,
+  ): Promise<Generated | undefined> {
+    const { endIds } = this.#config;
+    const generated = await generate(this.#graph, cache, promptIds, {
+      minNewTokens,
+      maxNewTokens,
+      endIds,
+      sampler,
+      checkpoint,
+      onToken: output.put,
+    });
+    const stoppedBy = await output.end(generated.stoppedBy);
+    return stoppedBy && { ...generated, tokenIds: [...output.ids], stoppedBy };
   }
 }

@@ -63,7 +63,10 @@ export async function generate(
 export function resultOf(
   started: number,
   generated: readonly Generated[],
-  prompt: Pick<GenerationStats, 'promptTokens' | 'softTokens' | 'reusedTokens' | 'reusedContext'>,
+  prompt: Pick<
+    GenerationStats,
+    'promptTokens' | 'reading' | 'softTokens' | 'quotedTokens' | 'notes' | 'reusedTokens' | 'reusedContext'
+  >,
 ): GenerationResult {
   const tokenIds = generated.flatMap((one) => one.tokenIds);
   const steps = generated.reduce(

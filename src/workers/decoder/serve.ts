@@ -2,7 +2,7 @@
 
 import { serveWorker } from '../../rpc/serve-worker.js';
 import type { DecoderSetup } from '../setup.js';
-import type { DecoderApi, GenerationEvent, GenerationResult, SegmentFidelity } from './api.js';
+import type { AnswerResult, DecoderApi, GenerationEvent, GenerationResult, SegmentFidelity } from './api.js';
 import { Decoder } from './decoder.js';
 
 export function decoderApi(): DecoderApi {
@@ -14,7 +14,7 @@ export function decoderApi(): DecoderApi {
     append: async (contextId, first, segments) => loaded()?.append(contextId, first, segments),
     forget: async (contextId) => loaded()?.forget(contextId),
     ask: (context, question, settings, port) =>
-      run<GenerationEvent, GenerationResult>(port, 'answering the question', (decoder, job) =>
+      run<GenerationEvent, AnswerResult>(port, 'answering the question', (decoder, job) =>
         decoder.ask(context, question, settings, job),
       ),
     restore: (context, settings, port) =>

@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Tokenizer } from './tokenizer.js';
 
-const fixture = (file: string) =>
-  JSON.parse(readFileSync(new URL(`../../../models/fixture/${file}`, import.meta.url), 'utf8'));
-const tokenizer = new Tokenizer({
-  tokenizer: fixture('tokenizer.json'),
-  config: fixture('tokenizer_config.json'),
-});
+const json = (path: string) => JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
+const tokenizerOf = (model: string) =>
+  new Tokenizer({
+    tokenizer: json(`../../../models/${model}/tokenizer.json`),
+    config: json(`../../../models/${model}/tokenizer_config.json`),
+  });
+const tokenizer = tokenizerOf('fixture');
 
 function streamed(ids: number[]): string[] {
   const chunks: string[] = [];
@@ -53,6 +54,30 @@ test('no special token is put around a text, and an empty text has no tokens', (
   expect(tokenizer.encode('')).toEqual([]);
   expect(tokenizer.encode('a')).toHaveLength(1);
   expect(streamed([])).toEqual([]);
+});
+
+describe('what looks like a special token', () => {
+  const { cases } = json('./tokenizer-vectors.json') as { cases: { text: string; ids: number[] }[] };
+  const shipped = tokenizerOf('gmsa-smollm2-135m');
+
+  test.each(cases)('is text, as in the tokenizers library: $text', ({ text, ids }) => {
+    expect(shipped.encode(text)).toEqual(ids);
+    expect(shipped.count(text)).toBe(ids.length);
+    expect(shipped.decode(ids)).toBe(text);
+    expect(shipped.tokenTexts(ids).join('')).toBe(text);
+  });
+
+  test('added tokens that are not special stay tokens', () => {
+    const files = {
+      tokenizer: json('../../../models/fixture/tokenizer.json'),
+      config: json('../../../models/fixture/tokenizer_config.json'),
+    };
+    const added = { ...files.tokenizer.added_tokens[0], id: 512, content: '<unit>', special: false };
+    files.tokenizer.added_tokens.push(added);
+    const ids = new Tokenizer(files).encode('a<unit>');
+    expect(ids.at(-1)).toBe(512);
+    expect(new Tokenizer(files).decode(ids)).toBe('a<unit>');
+  });
 });
 
 test('special tokens are not written', () => {

@@ -4,34 +4,49 @@ import { badModel } from '../../model-folder/manifest.js';
 import type { ModelConfig } from '../../model-folder/model-config.js';
 import type { TokenizerFiles } from '../../model-folder/model-files.js';
 import type { Job } from '../../rpc/job.js';
-import { normalise } from '../../segments/normalise.js';
 import { type Piece, pieces } from '../../segments/pieces.js';
 import { withExactPreTokenizer } from './pre-tokenizer.js';
 
 /** What bytes of an unfinished character decode to. */
 const UNFINISHED = '\ufffd';
 
+interface AddedToken {
+  id: number;
+  special?: boolean;
+}
+
 export class Tokenizer {
   readonly #tokenizer: HuggingFaceTokenizer;
+  readonly #specialIds: ReadonlySet<number>;
 
   /** @throws GmsaError `BAD_MODEL` */
   constructor({ tokenizer, config }: TokenizerFiles) {
     try {
-      this.#tokenizer = new HuggingFaceTokenizer(withExactPreTokenizer(tokenizer), config);
+      const { added_tokens: added } = tokenizer as { added_tokens: AddedToken[] };
+      this.#specialIds = new Set(added.filter(({ special }) => special).map(({ id }) => id));
+      // Without its special tokens, so that no text can hold one: "<|im_end|>" in a document must not end a turn. The
+      // same as `encode_special_tokens = True` in the tokenizers library.
+      const plain = { ...tokenizer, added_tokens: added.filter(({ special }) => !special) };
+      this.#tokenizer = new HuggingFaceTokenizer(withExactPreTokenizer(plain), config);
     } catch (error) {
       throw badModel('tokenizer.json', 'its tokenizer is not usable', error);
     }
   }
 
-  /** Token ids, without special tokens around them. */
+  /** Token ids of a text. Whatever looks like a special token in it is text, and none is put around it. */
   readonly encode = (text: string): number[] =>
     text === '' ? [] : this.#tokenizer.encode(text, { add_special_tokens: false }).ids;
 
-  /** Special tokens are left out. */
-  readonly decode = (ids: readonly number[]): string =>
-    ids.length === 0
+  /** Number of tokens of a text. */
+  readonly count = (text: string): number => this.encode(text).length;
+
+  /** Special tokens are left out; text that looks like one is kept. */
+  readonly decode = (ids: readonly number[]): string => {
+    const plain = ids.filter((id) => !this.#specialIds.has(id));
+    return plain.length === 0
       ? ''
-      : this.#tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false });
+      : this.#tokenizer.decode(plain, { skip_special_tokens: false, clean_up_tokenization_spaces: false });
+  };
 
   /** What each token stands for; '' before the last of several that make up a character. Joined: the text. */
   tokenTexts(ids: readonly number[]): string[] {
@@ -75,17 +90,19 @@ export class Tokenizer {
 /** Pieces tokenised between two looks at the abort signal. */
 const PIECES_PER_CHECK = 256;
 
-/** In order; an empty text has none. */
+/**
+ * In order; an empty text has none.
+ * @param text a reading text
+ */
 export async function* textPieces(
   text: string,
   tokenizer: Tokenizer,
   { segmentLength }: ModelConfig,
   { checkpoint }: Pick<Job<never>, 'checkpoint'>,
 ): AsyncGenerator<Piece> {
-  const normalised = normalise(text);
-  if (normalised === '') return;
+  if (text === '') return;
   let count = 0;
-  for (const piece of pieces(normalised, tokenizer.encode, segmentLength)) {
+  for (const piece of pieces(text, tokenizer.encode, segmentLength)) {
     yield piece;
     count += 1;
     if (count % PIECES_PER_CHECK === 0) await checkpoint();
