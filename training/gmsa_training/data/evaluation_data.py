@@ -54,7 +54,7 @@ class _Strict(BaseModel):
 class _Question(_Strict):
     id: str | None = None
     question: str
-    answers: list[str] = Field(min_length=1)
+    answers: list[str]  # none where the text holds none
 
 
 class _Passage(_Strict):

@@ -13,7 +13,7 @@ from gmsa_training.data.questions.source import CHARACTERS_PER_TOKEN
 from gmsa_training.evaluation import metrics
 from gmsa_training.evaluation.inference import Gmsa, InferenceError
 from gmsa_training.evaluation.metrics import mean_with_interval
-from gmsa_training.evaluation.readings import Reader
+from gmsa_training.evaluation.readings import QUOTING_MODES, Reader
 
 # Full batches of a chunk, by rows as by positions, so that a device is kept busy and memory stays bounded.
 _CHUNK_BATCHES = 2
@@ -52,16 +52,19 @@ def _chunks(questions: Sequence[EvaluationQuestion], gmsa: Gmsa) -> list[list[in
 
 def _record(gmsa: Gmsa, one: EvaluationQuestion, token_ids: list[int]) -> dict[str, Any]:
     prediction = metrics.first_line(gmsa.decode(token_ids))
+    refused = metrics.refused(prediction, gmsa.config.refusal)
+    # Where the text holds no answer, the refusal is the right one (as SQuAD 2.0 counts).
+    score = (lambda metric: metric(prediction, one.answers)) if one.answers else (lambda _: refused)
     return {
         "id": one.id,
         "question": one.question,
         "answers": list(one.answers),
         "prediction": prediction,
         "token_ids": token_ids,
-        "em": metrics.exact_match(prediction, one.answers),
-        "f1": metrics.f1(prediction, one.answers),
-        "accuracy": metrics.accuracy(prediction, one.answers),
-        "refused": metrics.refused(prediction, gmsa.config.refusal),
+        "em": score(metrics.exact_match),
+        "f1": score(metrics.f1),
+        "accuracy": score(metrics.accuracy),
+        "refused": refused,
     }
 
 
@@ -84,6 +87,7 @@ def evaluate_questions(
     *,
     chat: bool = False,
     unanswerable: bool = False,
+    quoted: int | None = None,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Gives scores and one record a question, in order; `readings.py` has the modes.
 
@@ -92,7 +96,12 @@ def evaluate_questions(
         raise InferenceError("The model has no refusal: it was not trained to say that a text does not hold the answer.")
     if mode == "gmsa" and chat:
         raise InferenceError("Soft tokens are read through the model's own template, not through the chat template.")
-    reader = Reader(gmsa, mode, rate, chat)
+    if mode in QUOTING_MODES and not gmsa.config.quote_template:
+        raise InferenceError("The model has no quote template: it was not trained to read quotes.")
+    quoted = quoted or gmsa.config.quote_tokens
+    if mode == "auto":
+        return _arbitrated(gmsa, questions, rate, progress, unanswerable, quoted)
+    reader = Reader(gmsa, mode, rate, chat, quoted)
     segments, answered = reporter("segments", progress), reporter("questions", progress)
     records: dict[int, dict[str, Any]] = {}
     for chunk in _chunks(questions, gmsa):
@@ -103,4 +112,28 @@ def evaluate_questions(
             sizes = {"tokens": reading.tokens, "read": reading.read}
             records[number] = _record(gmsa, questions[number], output.token_ids) | sizes
     ordered = [records[number] for number in sorted(records)]
+    return question_scores(gmsa, ordered, unanswerable), ordered
+
+
+def _arbitrated(
+    gmsa: Gmsa, questions: list[EvaluationQuestion], rate: int, progress: bool, unanswerable: bool, quoted: int
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Mode `auto`: several readings, one after the other; each record says which one it is from."""
+    short = Reader(gmsa, "whole", rate).is_short
+    whole = [number for number, one in enumerate(questions) if short(one)]
+    long = sorted(set(range(len(questions))) - set(whole))
+    records: dict[int, dict[str, Any]] = {}
+
+    def ask(numbers: list[int], mode: str) -> list[int]:
+        """Gives those that were refused."""
+        if not numbers:
+            return []
+        asked = [questions[number] for number in numbers]
+        _, found = evaluate_questions(gmsa, asked, mode, rate, progress, unanswerable=unanswerable, quoted=quoted)
+        records.update({number: record | {"reading": mode} for number, record in zip(numbers, found, strict=True)})
+        return [number for number, record in zip(numbers, found) if record["refused"]]
+
+    ask(whole, "whole")
+    ask(ask(long, "quotes"), "both")
+    ordered = [records[number] for number in range(len(questions))]
     return question_scores(gmsa, ordered, unanswerable), ordered

@@ -10,6 +10,7 @@ from typing import Any
 import onnx
 from transformers import PreTrainedTokenizerFast
 
+from gmsa_training.config import ModelConfig
 from gmsa_training.export.dtypes import SUFFIXES
 from gmsa_training.export.graphs import GRAPHS
 from gmsa_training.model.gmsa_model import GmsaModel
@@ -20,6 +21,10 @@ UNLISTED = ("manifest.json", "README.md")
 
 def write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _quotes(gmsa: ModelConfig) -> dict[str, Any]:
+    return {name: getattr(gmsa, name) for name in ("quote_template", "whole_text_tokens", "quote_tokens")}
 
 
 def describe(model: GmsaModel, base_name: str, licence: str) -> dict[str, Any]:
@@ -42,6 +47,7 @@ def describe(model: GmsaModel, base_name: str, licence: str) -> dict[str, Any]:
         "window": gmsa.window,
         "prefix_ids": gmsa.prefix_ids,
         "question_template": gmsa.question_template,
+        **(_quotes(gmsa) if gmsa.quote_template else {}),
         "restore_instruction": gmsa.restore_instruction,
         **({"refusal": gmsa.refusal} if gmsa.refusal else {}),
         "end_ids": gmsa.end_ids,
