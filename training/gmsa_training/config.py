@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-Objective = Literal["autoencoding", "continuation", "recall", "asking", "qa", "cloze", "facts"]
+Objective = Literal["autoencoding", "continuation", "recall", "asking", "qa", "documents", "cloze", "facts"]
+ReadingName = Literal["soft", "quotes", "both", "whole"]
 OBJECTIVES: tuple[str, ...] = get_args(Objective)
-QUESTION_OBJECTIVES = ("qa", "cloze", "facts")
+QUESTION_OBJECTIVES = ("qa", "documents", "cloze", "facts")
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -70,6 +71,11 @@ class ModelConfig(Section):
     prefix_ids: list[int] = [1]
     end_ids: list[int] = [2, 0]
     question_template: str = "\n\nQuestion: {question}\nAnswer:"
+    # What quotes are put into, between soft tokens and question; "" for a model that is not trained to read quotes.
+    quote_template: str = ""
+    # A text of at most so many tokens is read whole; of a longer one, so many tokens are quoted.
+    whole_text_tokens: Count = 384
+    quote_tokens: Count = 96
     restore_instruction: str = "\n\nRestate the text above:"
     # The answer to a question that the text does not answer; "" for a model that is not trained to say so.
     refusal: str = "The text does not say."
@@ -91,6 +97,11 @@ class DataConfig(Section):
     max_context_tokens: Count = 1024
     # Questions about one context that share a row, each blind to the others.
     questions_per_context: Count = 1
+    # The same for the `documents` objective; `generated` are made-up everyday documents (`gmsa_training.documents`).
+    documents: dict[str, Annotated[float, Field(ge=0)]] = {}
+    # What questions of an objective are read with (`readings.py`), and the least and most tokens of their quotes.
+    readings: dict[Objective, dict[ReadingName, Share]] = {}
+    quoted_tokens: tuple[Count, Count] = (24, 192)
     # The chance of 0, 1, 2, ... other paragraphs beside the one that a SQuAD question is about.
     distractors: list[Share] = [0.4, 0.15, 0.15, 0.15, 0.15]
     # Instead: the chance of each length, in tokens, that a context is filled up to.
@@ -210,6 +221,8 @@ class TrainConfig(Section):
                 raise ValueError("Method 'full' does not compress: the rates of the model and of all stages must be 1.")
             if self.distillation is not None:
                 raise ValueError("Method 'full' is the teacher; it cannot have `distillation`.")
+        if self.data.readings and not self.model.quote_template:
+            raise ValueError("Readings with quotes need `model.quote_template`.")
         if not self.data.unanswerable:
             self.model.refusal = ""  # a model that is not trained to refuse must not claim to
         elif not self.model.refusal:

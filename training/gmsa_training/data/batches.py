@@ -29,7 +29,7 @@ def _fitting(sample: Sample | None, maker: SampleMaker) -> Sample | None:
     """The sample with as many turns as the decoder's window takes; None if it takes none."""
     prefix, window = len(maker.config.prefix_ids), maker.config.window
     while sample is not None and sample.decoder_length(prefix) > window:
-        sample = Sample(sample.segments, sample.rate, sample.turns[:-1]) if len(sample.turns) > 1 else None
+        sample = replace(sample, turns=sample.turns[:-1]) if len(sample.turns) > 1 else None
     return sample
 
 
@@ -40,7 +40,7 @@ def draw_sample(objective: str, maker: SampleMaker, stage: Stage, draw: random.R
     data = maker.data
     if objective in QUESTION_OBJECTIVES:
         wanted = replace(data.wanted(stage, objective), longest=longest)
-        return _fitting(maker.questions(data.draw_questions(draw, wanted, objective), rate), maker)
+        return _fitting(maker.questions(data.draw_questions(draw, wanted, objective), rate, objective, draw), maker)
     if objective == "asking":
         wanted = replace(data.wanted(stage, objective), longest=longest, unanswerable=0.0)
         return _fitting(maker.asking(data.draw_questions(draw, wanted, objective), rate), maker)

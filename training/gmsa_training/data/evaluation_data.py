@@ -47,7 +47,7 @@ class Document:
 class _Question(BaseModel, strict=True):
     id: str | None = None
     question: str
-    answers: list[str] = Field(min_length=1)
+    answers: list[str]  # none where the text holds none
 
 
 class _Passage(BaseModel, strict=True):

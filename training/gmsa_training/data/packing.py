@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -21,6 +21,8 @@ class Sample:
     segments: list[list[int]]
     rate: int
     turns: list[tuple[list[int], list[int]]]
+    # Tokens behind the soft tokens that all turns see: a text that is quoted as a whole.
+    shared: list[int] = field(default_factory=list)
 
     def source_tokens(self) -> int:
         return sum(map(len, self.segments))
@@ -32,7 +34,7 @@ class Sample:
         return sum(len(prompt) + len(target) - 1 for prompt, target in self.turns)
 
     def decoder_length(self, prefix: int) -> int:
-        return prefix + self.soft_tokens() + self.turn_tokens()
+        return prefix + self.soft_tokens() + len(self.shared) + self.turn_tokens()
 
 
 def _round_up(value: int, step: int) -> int:
@@ -112,6 +114,7 @@ def pack(
             soft_source.append(torch.arange(first_soft[row, number], first_soft[row, number] + merged))
             soft_target.append(torch.arange(place, place + merged))
             place += merged
+        put(sample.shared)
         seen = place - row * length
         turns[row, :seen] = 0
         positions[row, :seen] = torch.arange(seen)
@@ -167,7 +170,7 @@ def _uncompressed(
     samples: list[Sample], batch: PackedBatch, prefix_ids: list[int], rounding: int, window: int
 ) -> Uncompressed | None:
     """What a teacher with this window reads: rows of one batch may differ in length by the ratio of their rates."""
-    plain = [Sample(sample.segments, 1, sample.turns) for sample in samples]
+    plain = [replace(sample, rate=1) for sample in samples]
     lengths = [sample.decoder_length(len(prefix_ids)) for sample in plain]
     parts: list[list[int]] = [[]]
     for row in sorted(range(len(plain)), key=lengths.__getitem__):

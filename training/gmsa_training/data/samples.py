@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from gmsa_training.config import ModelConfig
 from gmsa_training.data.packed_batch import PackedBatch
 from gmsa_training.data.packing import Sample, pack
+from gmsa_training.data.evaluation_data import PASSAGE_BREAK
 from gmsa_training.data.questions.source import CHARACTERS_PER_TOKEN, Questions
+from gmsa_training.data.readings import Quotable, draw_reading, holds, reader_text, search_words, with_history
 from gmsa_training.data.segments import cut_segments
 from gmsa_training.data.training_data import TrainingData
 
@@ -42,27 +44,74 @@ class SampleMaker:
     def _encode(self, text: str) -> list[int]:
         return self.data.encode([text])[0]
 
-    def compose(self, context: str, prompts: Sequence[str], targets: Sequence[str], rate: int) -> Sample:
-        """The one place where a context, prompts and the answers to them become a row; answers are ended."""
+    def compose(
+        self, context: str, prompts: Sequence[str], targets: Sequence[str], rate: int, shared: str = ""
+    ) -> Sample:
+        """The one place where a context, prompts and the answers to them become a row; answers are ended. context: what
+        soft tokens stand for; shared: what all prompts see behind them."""
         ids = self.data.encode([text for prompt, target in zip(prompts, targets) for text in (prompt, " " + target)])
         turns = [(prompt, [*target, self.config.end_ids[0]]) for prompt, target in zip(ids[0::2], ids[1::2])]
-        return Sample(self._segments(context), rate, turns)
+        return Sample(self._segments(context), rate, turns, self._encode(shared) if shared else [])
 
     def _segments(self, text: str) -> list[list[int]]:
-        return [segment.ids for segment in cut_segments(text, self.data.encode, self.config.segment_length)]
+        return [segment.ids for segment in cut_segments(reader_text(text), self.data.encode, self.config.segment_length)]
 
     def autoencoding(self, text: str, tokens: int, rate: int) -> Sample | None:
         """Restates the first `tokens` tokens of `text`, which are one segment (paper section 3.4)."""
-        ids = self._encode(text)[:tokens]
+        ids = self._encode(reader_text(text))[:tokens]
         if len(ids) < min(16, tokens):
             return None
         return Sample([ids], rate, [(self.restore_ids, [*ids, self.config.end_ids[0]])])
 
-    def questions(self, item: Questions, rate: int) -> Sample:
-        """Answers questions from the segments of their context (the paper's KEFT)."""
-        prompts = [self.config.question_template.replace("{question}", question) for question, _ in item.turns]
-        targets = [self.config.refusal if answer is None else answer for _, answer in item.turns]
-        return self.compose("\n\n".join(item.passages), prompts, targets, rate)
+    def questions(self, item: Questions, rate: int, objective: str = "qa", draw: random.Random | None = None) -> Sample:
+        """Answers questions from what they are read with (the paper's KEFT, and quotes beside it); without `draw` from soft
+        tokens."""
+        context = reader_text(PASSAGE_BREAK.join(item.passages))
+        shares = self.data.config.readings.get(objective)
+        reading = draw_reading(shares, draw) if shares and draw else "soft"
+        if reading == "whole":
+            shared = self.config.quote_template.replace("{quotes}", context.rstrip())
+            if len(self._encode(shared)) <= self.config.whole_text_tokens:
+                return self._answers(item, "", rate, [""] * len(item.turns), shared)
+            reading = "quotes"
+        if reading != "soft":
+            quoted = self._quoted(item, context, reading, draw)
+            if quoted is not None:
+                item, quotes = quoted
+                return self._answers(item, "" if reading == "quotes" else context, rate, quotes)
+        return self._answers(item, context, rate, [""] * len(item.turns))
+
+    def _answers(self, item: Questions, context: str, rate: int, quotes: Sequence[str], shared: str = "") -> Sample:
+        template, refusal = self.config.question_template, self.config.refusal
+        prompts = [
+            quote + with_history(template, reader_text(question), item.history(number))
+            for number, ((question, _), quote) in enumerate(zip(item.turns, quotes))
+        ]
+        targets = [refusal if answer is None else answer for _, answer in item.turns]
+        return self.compose(context, prompts, targets, rate, shared)
+
+    def _quoted(
+        self, item: Questions, context: str, reading: str, draw: random.Random
+    ) -> tuple[Questions, list[str]] | None:
+        """The questions that can be read so, each with its quotes. Quotes alone that miss the answer call for a refusal;
+        where they cannot be said to hold it, as with yes and no, the question is left to other readings."""
+        quotable = Quotable(context, self.data.encode)
+        turns, histories, quotes = [], [], []
+        for number, (question, answer) in enumerate(item.turns):
+            history = item.history(number)
+            asked = search_words(reader_text(question), history)
+            found = quotable.quotes(asked, draw.randint(*self.data.config.quoted_tokens))
+            if reading == "quotes" and answer is not None and found != context.strip():
+                held = holds(found, answer)
+                if held is None or not (held or holds(context, answer)):
+                    continue
+                answer = answer if held else None
+            if reading == "quotes" and not found:
+                continue
+            turns.append((question, answer))
+            histories.append(history)
+            quotes.append(self.config.quote_template.replace("{quotes}", found) if found else "")
+        return (Questions(turns, item.passages, histories), quotes) if turns else None
 
     def asking(self, item: Questions, rate: int) -> Sample | None:
         """Asks the question that has a given answer; None if no question of the item has one."""

@@ -31,6 +31,7 @@ class TrainingData:
     # By objective.
     made: dict[str, QuestionSource] = field(default_factory=dict)
     heldout_made: dict[str, QuestionSource] = field(default_factory=dict)
+    documents: list[tuple[QuestionSource, float]] = field(default_factory=list)
 
     def wanted(self, stage: Stage, objective: str = "qa") -> Wanted:
         """How a stage draws the contexts of an objective: as the data section says, but for lengths of the objective's own."""
@@ -43,13 +44,14 @@ class TrainingData:
         return as_typed(found, self.config.typed, draw) if self.config.typed and objective != "asking" else found
 
     def _drawn(self, draw: random.Random, wanted: Wanted, objective: str) -> Questions:
-        if objective not in ("qa", "asking"):
+        questions = self.documents if objective == "documents" else self.questions
+        if objective not in ("qa", "asking", "documents"):
             if objective not in self.made:
                 raise DataError(f"The {objective} objective needs prose files in the configuration's data section.")
             return self.made[objective].draw(draw, wanted)
-        if not self.questions:
+        if not questions:
             raise DataError(f"The {objective} objective needs question files in the configuration's data section.")
-        sources, weights = zip(*self.questions)
+        sources, weights = zip(*questions)
         return draw.choices(sources, weights)[0].draw(draw, wanted)
 
 
@@ -79,12 +81,14 @@ def _source(rows: Sequence[tuple[str, str]]) -> ProseSource | None:
 def load_training_data(folder: str | Path, config: DataConfig, encode: Callable[[list[str]], list[list[int]]]) -> TrainingData:
     """Reads every file that the configuration names. Files that are only for measuring are refused."""
     folder = Path(folder)
-    refuse_measuring_files([*config.prose, *config.qa])
+    refuse_measuring_files([*config.prose, *config.qa, *config.documents])
+    opened = {name: open_questions(folder / name, config) for name in {**config.qa, **config.documents}}
     prose, heldout_prose = read_prose([folder / name for name in config.prose])
     return TrainingData(
         prose=prose,
         heldout_prose=heldout_prose,
-        questions=[(open_questions(folder / name, config), share) for name, share in config.qa.items()],
+        questions=[(opened[name], share) for name, share in config.qa.items()],
+        documents=[(opened[name], share) for name, share in config.documents.items()],
         encode=encode,
         config=config,
         made=made_questions(prose),

@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--unanswerable", action="store_true", help="takes the passages with the answer away, or gives another row's, and counts refusals"
     )
+    parser.add_argument("--quoted", type=int, help="tokens of quotes, at most (default: the model's)")
     parser.add_argument("--fill", type=int, help="fills contexts up to so many tokens with passages of other rows")
     parser.add_argument("--tokens", type=int, default=512, help="restoration: tokens of a text (default 512)")
     parser.add_argument("--lengths", type=int, nargs="+", default=[4096, 8192, 16384, 32768], help="needle: tokens of a context")
@@ -70,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     check_model_options(parser, options)
-    for name in ("limit", "sample", "tokens", "batch_size", "rate", "fill", "depths", "count"):
+    for name in ("limit", "sample", "tokens", "batch_size", "rate", "fill", "quoted", "depths", "count"):
         if (value := getattr(options, name)) is not None and value < 1:
             parser.error(f"--{name.replace('_', '-')} must be at least 1.")
     soft = options.task == "restoration" or options.mode == "gmsa"
@@ -95,7 +96,7 @@ def _chosen(items: list[Any], options: argparse.Namespace) -> list[Any]:
 
 
 def _ask(gmsa: Gmsa, options: argparse.Namespace, rate: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    asking = {"chat": options.prompt == "chat", "unanswerable": options.unanswerable}
+    asking = {"chat": options.prompt == "chat", "unanswerable": options.unanswerable, "quoted": options.quoted}
     if options.task == "questions":
         everything = read_questions(options.data)
         questions = _chosen(everything, options)
@@ -128,6 +129,7 @@ def evaluate(gmsa: Gmsa, options: argparse.Namespace) -> dict[str, Any]:
         "mode": options.mode,
         "prompt": options.prompt,
         "rate": None if options.mode in ("full", "closed") else rate,
+        "quoted": options.quoted,
         "tokens": options.tokens if task == "restoration" else options.fill,
         "seed": options.seed,
     }

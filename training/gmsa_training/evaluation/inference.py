@@ -10,6 +10,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerFast
 
 from gmsa_training.config import ModelConfig
+from gmsa_training.data.readings import reader_text, with_history
 from gmsa_training.data.segments import Segment, cut_segments, normalise
 
 MAX_ANSWER_TOKENS = 32
@@ -117,16 +118,17 @@ class Gmsa:
     def __init__(self, runtime: Runtime, batch_size: int) -> None:
         self.runtime, self.config, self.batch_size = runtime, runtime.config, batch_size
 
-    def encode(self, texts: list[str]) -> list[list[int]]:
-        """Token ids without special tokens."""
+    def encode(self, texts: list[str], plain: bool = True) -> list[list[int]]:
+        """Token ids without special tokens around them. plain: what looks like a special token is text."""
         backend = self.runtime.tokenizer.backend_tokenizer
+        backend.encode_special_tokens = plain  # a text is data: "<|im_end|>" in one must not end a turn
         return [found.ids for found in backend.encode_batch(texts, add_special_tokens=False)]
 
     def decode(self, ids: Sequence[int]) -> str:
         return self.runtime.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
     def segments(self, text: str) -> list[Segment]:
-        return cut_segments(text, self.encode, self.config.segment_length)
+        return cut_segments(reader_text(text), self.encode, self.config.segment_length)
 
     def check_rate(self, rate: int) -> None:
         """Raises InferenceError unless the model compresses at a rate."""
@@ -153,9 +155,11 @@ class Gmsa:
         soft_tokens: Sequence[Any] = (),
         context_ids: Sequence[int] = (),
         max_new_tokens: int = MAX_ANSWER_TOKENS,
+        quotes: str = "",
     ) -> DecoderInput:
-        """Asks about soft tokens, or about a context's own tokens (the original prompt), or, with neither, nothing."""
-        (prompt,) = self.encode([self.config.question_template.replace("{question}", normalise(question))])
+        """Asks about soft tokens, quotes, or a context's own tokens (the original prompt), or, with none, nothing."""
+        quoted = self.config.quote_template.replace("{quotes}", quotes) if quotes else ""
+        (prompt,) = self.encode([quoted + with_history(self.config.question_template, reader_text(question))])
         return DecoderInput([*self.config.prefix_ids, *context_ids], list(soft_tokens), prompt, max_new_tokens)
 
     def chat_input(self, question: str, context_ids: Sequence[int] | None) -> DecoderInput:
@@ -167,7 +171,7 @@ class Gmsa:
         message = {"role": "user", "content": content.replace("{question}", normalise(question))}
         prompt = self.runtime.tokenizer.apply_chat_template([message], tokenize=False, add_generation_prompt=True)
         head, _, tail = prompt.partition(place) if context_ids is not None else ("", "", prompt)
-        before, after = self.encode([head, tail])
+        before, after = self.encode([head, tail], plain=False)
         return DecoderInput([*before, *(context_ids or ())], [], after, MAX_ANSWER_TOKENS)
 
     def restore_input(self, soft_tokens: Any, tokens: int) -> DecoderInput:

@@ -52,5 +52,5 @@ def read_results(path: Path = RESULTS) -> list[dict[str, Any]]:
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for text in path.read_text(encoding="utf-8").splitlines():
         line = json.loads(text)
-        found[tuple(line.get(key) for key in ("model", "runtime", "dtype", "task", "data", "mode", "prompt", "rate", "tokens"))] = line
+        found[tuple(line.get(key) for key in ("model", "runtime", "dtype", "task", "data", "mode", "prompt", "rate", "quoted", "tokens"))] = line
     return list(found.values())

@@ -16,8 +16,9 @@ FORMAT = 1
 UNLISTED = ("manifest.json", "README.md")
 _FIELDS = (
     *("encoder_layers", "lsa_layers", "rates", "default_rate", "segment_length", "window", "prefix_ids"),
-    *("question_template", "restore_instruction", "refusal", "end_ids"),
+    *("question_template", "quote_template", "whole_text_tokens", "quote_tokens", "restore_instruction", "refusal", "end_ids"),
 )
+_QUOTES = ("quote_template", "whole_text_tokens", "quote_tokens")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -33,7 +34,8 @@ def describe(model: GmsaModel, base_name: str, licence: str) -> dict[str, Any]:
     if theta := (config.get("rope_parameters") or {}).get("rope_theta"):
         config["rope_theta"] = theta
     config["transformers.js_config"] = {"use_external_data_format": True}
-    fields = {name: getattr(gmsa, name) for name in _FIELDS if name != "refusal" or gmsa.refusal}
+    left_out = {*(() if gmsa.refusal else ("refusal",)), *(() if gmsa.quote_template else _QUOTES)}
+    fields = {name: getattr(gmsa, name) for name in _FIELDS if name not in left_out}
     config["gmsa"] = {"format": FORMAT, "base_model": base_name, **fields, "licence": licence}
     return config
 

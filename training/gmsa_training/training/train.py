@@ -77,6 +77,7 @@ class Trainer:
             self.teacher = Teacher.load(config.distillation, self.model, self.device, getattr(torch, config.dtype))
             mix(self.model.decoder, self.teacher.model.decoder, config.distillation.initial_share)
         backend = tokenizer.backend_tokenizer
+        backend.encode_special_tokens = True  # texts are data: "<|im_end|>" in one must not end a turn
         encode = lambda texts: [e.ids for e in backend.encode_batch_fast(texts, add_special_tokens=False)]  # noqa: E731
         self.maker = SampleMaker(load_training_data(data_folder, config.data, encode), config.model)
         self.step = 0  # over all stages

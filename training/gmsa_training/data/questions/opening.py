@@ -2,6 +2,7 @@
 every time they are drawn."""
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 from gmsa_training.config import DataConfig
 from gmsa_training.data.jsonl import DataError, read_jsonl
 from gmsa_training.data.questions.altered import Alterations
+from gmsa_training.data.questions.generated import GeneratedSource
 from gmsa_training.data.questions.source import (
     CHARACTERS_PER_TOKEN,
     LONGEST_ANSWER,
+    LONGEST_SUMMARY,
     TRIES,
     Context,
     Questions,
@@ -101,10 +104,15 @@ class ParagraphSource(QuestionSource):
 @dataclass(frozen=True)
 class _Row:
     question: str
+    # Empty where the passages hold none.
     answers: list[str]
     passages: list[str]
     # Passages that hold the answer or lead to it are kept when a context is cut down; all others are distractors.
     gold: frozenset[int]
+    # The turns of a conversation before the question.
+    history: list[list[str]]
+    # Whether another row's passages may answer the question as well: one on a table, or one that many rows ask.
+    is_general: bool
 
 
 class RowSource(QuestionSource):
@@ -113,16 +121,20 @@ class RowSource(QuestionSource):
     def __init__(self, rows: Sequence[dict[str, Any]], config: DataConfig) -> None:
         self.config = config
         self.drawn: list[_Row] = []
+        asked = Counter(row["question"].strip() for row in rows)
         for row in rows:
             answers = [answer.strip() for answer in row["answers"]]
-            if not answers[0] or len(answers[0]) > LONGEST_ANSWER:
+            longest = LONGEST_SUMMARY if row.get("task") else LONGEST_ANSWER
+            if answers and not 0 < len(answers[0]) <= longest:
                 continue
             texts = [passage_text(passage) for passage in row["passages"]]
             gold = row.get("gold", [])
-            holding = {i for i, text in enumerate(texts) if answers[0].lower() in text.lower()}
+            holding = {i for i, text in enumerate(texts) if answers and answers[0].lower() in text.lower()}
             holding |= set(gold if isinstance(gold, list) else [gold])
-            self.drawn.append(_Row(row["question"].strip(), answers, texts, frozenset(holding or range(len(texts)))))
-        self.alterations = Alterations([row.answers[0] for row in self.drawn])
+            question, history = row["question"].strip(), row.get("history", [])
+            is_general = asked[question] > 1 or bool(history) or "syntax" in row or "task" in row
+            self.drawn.append(_Row(question, answers, texts, frozenset(holding or range(len(texts))), history, is_general))
+        self.alterations = Alterations([row.answers[0] for row in self.drawn if row.answers])
 
     def _cut(self, row: _Row, wanted: Wanted, draw: random.Random) -> list[str]:
         budget = min(self.config.max_context_tokens, wanted.longest) * CHARACTERS_PER_TOKEN
@@ -148,7 +160,7 @@ class RowSource(QuestionSource):
         for attempt in range(TRIES):
             other = draw.choice(self.drawn)
             if attempt == 0 and own and draw.random() < 0.7:
-                other = _Row(row.question, row.answers, [row.passages[i] for i in own], frozenset())
+                other = replace(row, passages=[row.passages[i] for i in own], gold=frozenset())
             passages = self._cut(other, wanted, draw)
             if other.question != row.question or own:
                 if not Context(passages).holds(row.answers):
@@ -157,14 +169,22 @@ class RowSource(QuestionSource):
 
     def draw(self, draw: random.Random, wanted: Wanted) -> Questions:
         row = draw.choice(self.drawn)
-        if draw.random() < wanted.unanswerable and (passages := self._without_answer(row, wanted, draw)):
+        histories = [row.history] if row.history else []
+        if not row.answers:
+            return Questions([(row.question, None)], self._cut(row, wanted, draw), histories)
+        if draw.random() < wanted.unanswerable and not row.is_general and (passages := self._without_answer(row, wanted, draw)):
             return Questions([(row.question, None)], passages)
-        item = Questions([(row.question, row.answers[0])], self._cut(row, wanted, draw))
-        return self.alterations.alter(item, self.config.altered, draw, row.answers) if self.config.altered else item
+        item = Questions([(row.question, row.answers[0])], self._cut(row, wanted, draw), histories)
+        if not self.config.altered or row.history:
+            return item
+        return self.alterations.alter(item, self.config.altered, draw, row.answers)
+GENERATED = "generated"  # in the place of a file's name
 
 
 def open_questions(path: Path, config: DataConfig) -> QuestionSource:
     """The source of a file; raises DataError if there is nothing to train on."""
+    if path.name == GENERATED:
+        return GeneratedSource(config)
     rows = list(read_jsonl(path))
     paragraphs = [row for row in rows if "qas" in row]
     source = ParagraphSource(paragraphs, config) if paragraphs else RowSource(rows, config)

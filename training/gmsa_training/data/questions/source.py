@@ -13,16 +13,22 @@ from gmsa_training.evaluation.metrics import normalise_answer
 
 CHARACTERS_PER_TOKEN = 4.2  # of English text in byte-level BPE; only for choosing how much text to tokenise
 LONGEST_ANSWER = 150  # characters; longer ones are descriptions, which a 135M model cannot be held to
+LONGEST_SUMMARY = 600  # characters
 TRIES = 4  # for a question that a context does not answer
 
 
 @dataclass(frozen=True)
 class Questions:
     """Questions, each with its answer or None where the context does not hold it, and the passages of their common
-    context as texts (a title on the first line, if any)."""
+    context as texts (a title on the first line, if any). histories: of each question the turns before it, each a
+    question and its answer; empty where no question follows another."""
 
     turns: Sequence[tuple[str, str | None]]
     passages: Sequence[str]
+    histories: Sequence[Sequence[Sequence[str]]] = ()
+
+    def history(self, number: int) -> Sequence[Sequence[str]]:
+        return self.histories[number] if self.histories else ()
 
 
 @dataclass(frozen=True)
