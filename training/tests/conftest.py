@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 from export_models import tiny_model, tiny_tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from gmsa_training.export import export_model
 from gmsa_training.model.gmsa_model import GmsaModel
+
+# Tests run beside other work: how long an example takes says nothing.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @dataclass(frozen=True)
