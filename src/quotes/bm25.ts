@@ -1,4 +1,4 @@
-// Ranks units by BM25. The Python twin is training/gmsa_training/quotes/bm25.py; vectors.json pins both.
+// Ranks units by BM25. The Python twin is training/gmsa_quotes/bm25.py; vectors.json pins both.
 import { type Column, column8, column16, column32 } from './column.js';
 import { expectedKind, holdsKind } from './expected.js';
 import type { TextRange } from './line-forms.js';

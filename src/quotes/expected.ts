@@ -1,5 +1,5 @@
 // What kind of thing a question asks for, and which units hold one. The Python twin is
-// training/gmsa_training/quotes/bm25.py.
+// training/gmsa_quotes/bm25.py.
 
 interface Kind {
   question: RegExp;

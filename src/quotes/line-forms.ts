@@ -1,5 +1,5 @@
 // What a line of a text is by its form. Expressions use no class whose meaning differs between Python and JavaScript: the
-// Python twin is training/gmsa_training/quotes/units.py.
+// Python twin is training/gmsa_quotes/units.py.
 
 /** A part of a text, in UTF-16 code units: `text.slice(start, end)`. */
 export interface TextRange {

@@ -1,5 +1,5 @@
 // Chooses what to quote for a question within a budget of tokens, and renders it for the prompt. The Python twin is
-// training/gmsa_training/quotes/selection.py; vectors.json pins both.
+// training/gmsa_quotes/selection.py; vectors.json pins both.
 import { fuse, type QuoteIndex, ranked } from './bm25.js';
 import type { TextRange } from './line-forms.js';
 import type { Unit } from './units.js';

@@ -1,5 +1,5 @@
 // Where sentences end. Intl.Segmenter differs between engines and from Python, where training cuts: these rules are the same
-// in both (training/gmsa_training/quotes/units.py).
+// in both (training/gmsa_quotes/units.py).
 import { LOWER } from './line-forms.js';
 
 const END =

@@ -1,5 +1,5 @@
 // Porter's stemmer (1980) with the two departures of his own later code ("abli" became "bli", "logi" was added). The Python
-// twin is training/gmsa_training/quotes/stemmer.py; https://tartarus.org/martin/PorterStemmer has the rules.
+// twin is training/gmsa_quotes/stemmer.py; https://tartarus.org/martin/PorterStemmer has the rules.
 const C = '(?:[^aeiou][^aeiouy]*)';
 const V = '(?:[aeiouy][aeiou]*)';
 /** Measure above 0, equal to 1, above 1, in Porter's words. */

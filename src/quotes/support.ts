@@ -1,4 +1,4 @@
-// Whether an answer stands in its source word for word. The Python twin is training/gmsa_training/quotes/support.py;
+// Whether an answer stands in its source word for word. The Python twin is training/gmsa_quotes/support.py;
 // vectors.json pins both.
 import type { TextRange } from './line-forms.js';
 import { NOT_ASCII, plainNumber, STOP, WORD_PATTERN } from './terms.js';

@@ -1,5 +1,5 @@
 // Tables in plain text: Markdown, `a | b`, tabs, commas or semicolons, columns that stand under each other. The Python twin
-// is training/gmsa_training/quotes/units.py.
+// is training/gmsa_quotes/units.py.
 import { ALPHANUMERIC, type Block } from './line-forms.js';
 import { LONGEST } from './shortened.js';
 

@@ -1,4 +1,4 @@
-// The words of a text as they are looked for. The Python twin is training/gmsa_training/quotes/bm25.py.
+// The words of a text as they are looked for. The Python twin is training/gmsa_quotes/bm25.py.
 import { stem } from './stemmer.js';
 
 export const STOP = new Set(

@@ -1,5 +1,5 @@
 // Cuts a text into units that make sense when they are quoted alone. The Python twin is
-// training/gmsa_training/quotes/units.py; vectors.json pins both.
+// training/gmsa_quotes/units.py; vectors.json pins both.
 import { type Column, column16, column32 } from './column.js';
 import {
   ALPHANUMERIC,

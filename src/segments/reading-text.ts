@@ -1,5 +1,5 @@
 // What the model reads of a reader's text, and where each part of it stands there. The Python twin is
-// training/gmsa_training/quotes/reading_text.py; src/quotes/vectors.json pins both.
+// training/gmsa_quotes/reading_text.py; src/quotes/vectors.json pins both.
 
 /**
  * Between two such characters a zero-width joiner or non-joiner carries meaning (Persian, Indic scripts, emoji); beside

@@ -97,7 +97,7 @@ class DataConfig(Section):
     max_context_tokens: Count = 1024
     # Questions about one context that share a row, each blind to the others.
     questions_per_context: Count = 1
-    # The same for the `documents` objective; `generated` are made-up everyday documents (`gmsa_training.documents`).
+    # The same for the `documents` objective; `generated` are made-up everyday documents (`gmsa_documents`).
     documents: dict[str, Annotated[float, Field(ge=0)]] = {}
     # What questions of an objective are read with (`readings.py`), and the least and most tokens of their quotes.
     readings: dict[Objective, dict[ReadingName, Share]] = {}

@@ -8,11 +8,11 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from gmsa_training.documents import Document, Question, generate
-from gmsa_training.documents.noise import LIGATURES, NO_BREAK_SPACE, SOFT_HYPHEN, ZERO_WIDTH_SPACE, noisy
-from gmsa_training.documents.page import Page
-from gmsa_training.documents.questions import Asker
-from gmsa_training.documents.templates import combinations, kinds
+from gmsa_documents import Document, Question, generate
+from gmsa_documents.noise import LIGATURES, NO_BREAK_SPACE, SOFT_HYPHEN, ZERO_WIDTH_SPACE, noisy
+from gmsa_documents.page import Page
+from gmsa_documents.questions import Asker
+from gmsa_documents.templates import combinations, kinds
 
 COUNT = 800
 FREE = {"yes/no", "about", "summary", "key points", "count", "list", "section"}  # kinds whose answer need not stand in the text

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gmsa_training.documents import generate
-from gmsa_training.documents.values import words
+from gmsa_documents import generate
+from gmsa_documents.values import words
 
 WORDS = 8  # in a row
 NAMES = set(  # all of people, places, products and firms in everyday.dev that are no common words

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gmsa_training.data.segments import normalise
-from gmsa_training.quotes.bm25 import Index, fuse
-from gmsa_training.quotes.reading_text import reading_text
-from gmsa_training.quotes.selection import render, select
-from gmsa_training.quotes.support import find_support
-from gmsa_training.quotes.units import LONGEST, cut_units, narrow, wide
-from gmsa_training.quotes.vectors import cases, tokens
+from gmsa_quotes.bm25 import Index, fuse
+from gmsa_quotes.reading_text import reading_text
+from gmsa_quotes.selection import render, select
+from gmsa_quotes.support import find_support
+from gmsa_quotes.units import LONGEST, cut_units, narrow, wide
+from gmsa_quotes.vectors import cases, tokens
 
 ROOT = Path(__file__).parents[2]
 VECTORS = json.loads((ROOT / "src" / "quotes" / "vectors.json").read_text(encoding="utf-8"))

@@ -5,7 +5,7 @@
     both   soft tokens, then quotes
     whole  a short text as it stands
 
-Quotes are chosen by the very rules of the browser (`gmsa_training.quotes`)."""
+Quotes are chosen by the very rules of the browser (`gmsa_quotes`)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from gmsa_training.data.segments import normalise
 from gmsa_training.evaluation.metrics import normalise_answer
-from gmsa_training.quotes.bm25 import Index
-from gmsa_training.quotes.reading_text import reading_text
-from gmsa_training.quotes.selection import render, select
-from gmsa_training.quotes.units import cut_units, wide
+from gmsa_quotes.bm25 import Index
+from gmsa_quotes.reading_text import reading_text
+from gmsa_quotes.selection import render, select
+from gmsa_quotes.units import cut_units, wide
 
 READINGS = ("soft", "quotes", "both", "whole")
 # Answers that stand in no text, so that quotes cannot be said to hold them or not.

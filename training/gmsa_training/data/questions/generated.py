@@ -6,7 +6,7 @@ import random
 
 from gmsa_training.config import DataConfig
 from gmsa_training.data.questions.source import Questions, QuestionSource, Wanted
-from gmsa_training.documents import generate
+from gmsa_documents import generate
 
 _LONG = ("summary", "key points")
 

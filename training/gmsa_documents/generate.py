@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from gmsa_training.documents.noise import noisy
-from gmsa_training.documents.page import Page
-from gmsa_training.documents.questions import Asker
-from gmsa_training.documents.templates import combinations, kinds
+from gmsa_documents.noise import noisy
+from gmsa_documents.page import Page
+from gmsa_documents.questions import Asker
+from gmsa_documents.templates import combinations, kinds
 
 _FEWEST, _MOST = 6, 15  # questions
 

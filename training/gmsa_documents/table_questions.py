@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gmsa_training.documents.page import Grid, Page, capital, fill
-from gmsa_training.documents.templates import Column
-from gmsa_training.documents.values import SLOT, type_of
-from gmsa_training.documents.wording import Question, inverted, kind_of, plural
+from gmsa_documents.page import Grid, Page, capital, fill
+from gmsa_documents.templates import Column
+from gmsa_documents.values import SLOT, type_of
+from gmsa_documents.wording import Question, inverted, kind_of, plural
 
 KEYWORDS = 0.1  # share of questions that are typed as keywords
 LONGEST_LIST = 6  # entities that are named in one answer

@@ -1,11 +1,11 @@
-"""`python -m gmsa_training.documents --count 5 --seed 1` prints documents with their questions."""
+"""`python -m gmsa_documents --count 5 --seed 1` prints documents with their questions."""
 
 from __future__ import annotations
 
 import argparse
 import random
 
-from gmsa_training.documents.generate import generate
+from gmsa_documents.generate import generate
 
 
 def main() -> None:

@@ -6,9 +6,9 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from gmsa_training.documents import layouts
-from gmsa_training.documents.templates import Column, Item, Kind, Table
-from gmsa_training.documents.values import SLOT, Value, Values, words
+from gmsa_documents import layouts
+from gmsa_documents.templates import Column, Item, Kind, Table
+from gmsa_documents.values import SLOT, Value, Values, words
 
 _SAID = (0.45, 0.65, 0.85, 1.0)  # share of a kind's items that a document has
 _LONG = 0.12  # share of tables with two or three times as many rows

@@ -8,8 +8,8 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gmsa_training.quotes.bm25 import STOP, WORD, plain_number
-from gmsa_training.quotes.units import narrow
+from gmsa_quotes.bm25 import STOP, WORD, plain_number
+from gmsa_quotes.units import narrow
 
 _CHUNK = re.compile("[^ \n\t]+")
 _DIGIT = re.compile("[0-9]")

@@ -3,7 +3,7 @@
 Templates and word lists are data (`kinds/`, `words.yaml`). A document draws a kind, a layout, which of the kind's items
 it has, their wordings, and every value; questions follow from what was drawn, so their answers are known to be right."""
 
-from gmsa_training.documents.generate import Document, generate
-from gmsa_training.documents.wording import Question
+from gmsa_documents.generate import Document, generate
+from gmsa_documents.wording import Question
 
 __all__ = ["Document", "Question", "generate"]

@@ -1,5 +1,5 @@
 """Writes src/quotes/vectors.json, the cases that both test suites read:
-`python -m gmsa_training.quotes.vectors ../src/quotes/vectors.json`. Offsets are UTF-16 code units; the stand-in tokeniser
+`python -m gmsa_quotes.vectors ../src/quotes/vectors.json`. Offsets are UTF-16 code units; the stand-in tokeniser
 gives one token for each four code units, or part of four."""
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import random
 import sys
 from typing import Any
 
-from gmsa_training.quotes.bm25 import Index, asked_terms, plain_number, terms
-from gmsa_training.quotes.reading_text import ReadingText, reading_text
-from gmsa_training.quotes.selection import render, select
-from gmsa_training.quotes.stemmer import stem
-from gmsa_training.quotes.support import find_support
-from gmsa_training.quotes.units import cut_units, narrow, wide
+from gmsa_quotes.bm25 import Index, asked_terms, plain_number, terms
+from gmsa_quotes.reading_text import ReadingText, reading_text
+from gmsa_quotes.selection import render, select
+from gmsa_quotes.stemmer import stem
+from gmsa_quotes.support import find_support
+from gmsa_quotes.units import cut_units, narrow, wide
 
 SOURCES = {
     "nothing to change": "Plain text, café, naïve – “quoted”.",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gmsa_training.data.questions.typed import typed
-from gmsa_training.documents.page import Told, capital, fill
-from gmsa_training.documents.table_questions import KEYWORDS, LONGEST_LIST, TableQuestions
-from gmsa_training.documents.templates import Item
-from gmsa_training.documents.values import SLOT, type_of, unit_of, words
-from gmsa_training.documents.wording import Question, be, kind_of, lower
+from gmsa_documents.page import Told, capital, fill
+from gmsa_documents.table_questions import KEYWORDS, LONGEST_LIST, TableQuestions
+from gmsa_documents.templates import Item
+from gmsa_documents.values import SLOT, type_of, unit_of, words
+from gmsa_documents.wording import Question, be, kind_of, lower
 
 _UNANSWERABLE = 0.2  # of the questions, half of them near misses
 _TYPED = 0.1  # in lower case, without punctuation

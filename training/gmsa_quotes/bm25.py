@@ -8,8 +8,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from gmsa_training.quotes.stemmer import stem
-from gmsa_training.quotes.units import Units, narrow
+from gmsa_quotes.stemmer import stem
+from gmsa_quotes.units import Units, narrow
 
 _K1, _B = 1.5, 0.75
 STOP = frozenset(

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from zlib import crc32
 
-from gmsa_training.documents.layouts import LAYOUTS
+from gmsa_documents.layouts import LAYOUTS
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gmsa_training.quotes.bm25 import Index, fuse, ranked
-from gmsa_training.quotes.units import narrow
+from gmsa_quotes.bm25 import Index, fuse, ranked
+from gmsa_quotes.units import narrow
 
 _LEAST = 8  # tokens of a unit that is cut to fit; less says nothing
 _LONGEST_TOKEN = 16  # UTF-16 code units a token may be expected to hold; a longer text is not counted as a whole
