@@ -31,7 +31,7 @@ describe('the size of a built app', () => {
     expect(totalBytes(sizes)).toBeGreaterThan(10_000);
     expect(totalBytes(sizes)).toBeLessThan(20_000);
     expect(describeSizes('An app', sizes)).toMatch(
-      /An app.*\n {2}.*page\.js +0\.1 kB\n[\s\S]* all +1\d\.\d kB of 75$/,
+      /An app.*\n {2}.*page\.js +0\.1 kB\n[\s\S]* all +1\d\.\d kB of 68$/,
     );
   });
 
