@@ -144,7 +144,7 @@ def test_the_share_of_a_files_answers_is_altered_and_validation_never(tmp_path):
 def test_rows_are_altered_and_refusals_are_not(tmp_path):
     path = tmp_path / "x.train.jsonl"
     row = {"id": "1", "question": "Which town?", "answers": ["York"], "passages": [{"title": "", "text": "York is old."}, {"title": "", "text": "It rained."}]}
-    other = row | {"answers": ["Leeds"], "passages": [{"title": "", "text": "Leeds is new."}]}
+    other = row | {"question": "What is Leeds?", "answers": ["Leeds"], "passages": [{"title": "", "text": "Leeds is new."}]}
     path.write_text(json.dumps(row) + "\n" + json.dumps(other) + "\n" + json.dumps(json.loads(json.dumps(other).replace("Leeds", "Bath"))) + "\n")
     source, draw = open_questions(path, DataConfig(altered=1.0)), random.Random(0)
     items = [source.draw(draw, Wanted(unanswerable=0.3)) for _ in range(60)]

@@ -75,7 +75,6 @@ def test_a_limit_does_not_read_what_comes_after(tmp_path):
     [
         ("{oops", r"line 3, is not JSON"),
         ("[1]", r"line 3, is not a JSON object"),
-        ({**QA_ROW, "answers": []}, r"line 3, answers: List should have at least 1 item"),
         ({**QA_ROW, "answers": "Anna"}, r"line 3, answers: Input should be a valid list"),
         ({**QA_ROW, "id": 7}, r"line 3, id: Input should be a valid string"),
         ({**QA_ROW, "passages": ["text"]}, r"line 3, passages.0: "),
@@ -111,3 +110,8 @@ def test_documents_keep_their_source(tmp_path):
     assert [(d.text, d.source) for d in read_documents(path)] == [("One.", "books"), ("Two.", "")]
     with pytest.raises(DataError, match="line 1, has no text"):
         list(read_documents(write(tmp_path / "bad.jsonl", {"title": "t"})))
+
+
+def test_a_question_without_answers_is_one_that_the_text_does_not_answer(tmp_path):
+    (found,) = read_questions(write(tmp_path / "rows.jsonl", {**QA_ROW, "answers": []}))
+    assert found.answers == ()

@@ -122,3 +122,12 @@ def test_a_reading_needs_a_template():
     with pytest.raises(ConfigError, match="quote_template"):
         config_from_dict({"name": "x", "data": data})
     assert json.dumps(config_from_dict({"name": "x", "data": data, "model": {"quote_template": TEMPLATE}}).data.readings)
+
+
+def test_a_question_that_many_rows_ask_is_never_asked_of_another_rows_text():
+    rows = [
+        {"question": "Who are the parties?", "answers": [name], "passages": [{"title": "", "text": f"{name} signed."}]}
+        for name in ("Ann", "Bo", "Cy")
+    ]
+    source, draw = RowSource(rows, DataConfig()), random.Random(0)
+    assert all(source.draw(draw, Wanted(unanswerable=1.0)).turns[0][1] for _ in range(30))
