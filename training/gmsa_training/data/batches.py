@@ -13,16 +13,12 @@ from gmsa_training.data.jsonl import DataError
 from gmsa_training.data.packed_batch import PackedBatch
 from gmsa_training.data.packing import Sample
 from gmsa_training.data.prose import ProseSource
-from gmsa_training.data.questions.source import CHARACTERS_PER_TOKEN
+from gmsa_training.data.questions.source import CHARACTERS_PER_TOKEN, weighted
 from gmsa_training.data.samples import SampleMaker
 
 _POOL = 8  # batches drawn at once and sorted by length, so that rows of a batch need little padding
 _FILLED = 0.75  # of the decoder's window, by the planned length of a context: texts have more tokens than planned, or fewer
 _TRIES = 1000
-
-
-def _weighted(draw: random.Random, weights: dict[int, float]) -> int:
-    return draw.choices(list(weights), list(weights.values()))[0]
 
 
 def _fitting(sample: Sample | None, maker: SampleMaker) -> Sample | None:
@@ -35,7 +31,7 @@ def _fitting(sample: Sample | None, maker: SampleMaker) -> Sample | None:
 
 def draw_sample(objective: str, maker: SampleMaker, stage: Stage, draw: random.Random, tokens: int) -> Sample | None:
     """tokens: length of a window of prose. None where the text that was drawn makes no sample."""
-    rate = _weighted(draw, stage.rates_of(objective))
+    rate = weighted(draw, stage.rates_of(objective))
     longest = int(_FILLED * maker.config.window) * rate
     data = maker.data
     if objective in QUESTION_OBJECTIVES:
@@ -67,7 +63,7 @@ def _batches(objective: str, maker: SampleMaker, stage: Stage, draw: random.Rand
     while True:
         # The last list of the pool before is seldom full. It holds the longest samples, so it must not be dropped.
         pool = batches[-1]
-        tokens = _weighted(draw, stage.lengths_of(objective))
+        tokens = weighted(draw, stage.lengths_of(objective))
         # All windows of prose of a pool have one length, so they have no need of a large one.
         missing = budget * (pools if objective in QUESTION_OBJECTIVES else 1)
         pools = min(_POOL, 2 * pools)

@@ -9,24 +9,21 @@ Quotes are chosen by the very rules of the browser (`gmsa_quotes`)."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-from gmsa_training.data.segments import normalise
 from gmsa_training.evaluation.metrics import normalise_answer
 from gmsa_quotes.bm25 import Index
 from gmsa_quotes.reading_text import reading_text
 from gmsa_quotes.selection import render, select
 from gmsa_quotes.units import cut_units, wide
 
-READINGS = ("soft", "quotes", "both", "whole")
 # Answers that stand in no text, so that quotes cannot be said to hold them or not.
 _UNQUOTABLE = ("", "yes", "no")
 
 
 def reader_text(text: str) -> str:
-    """A text as the model reads it: without invisible characters, and with the line ends and characters of `normalise`."""
-    return normalise(reading_text(text).text)
+    """A text as the model reads it: without invisible characters, and normalised (`reading_text`)."""
+    return reading_text(text).text
 
 
 class Quotable:
@@ -60,7 +57,3 @@ def with_history(template: str, question: str, history: Sequence[Sequence[str]] 
 def search_words(question: str, history: Sequence[Sequence[str]] = ()) -> str:
     """What quotes are looked for with: a follow-up question says little without the one before it."""
     return f"{history[-1][0]} {question}" if history else question
-
-
-def draw_reading(shares: Mapping[str, float], draw: random.Random) -> str:
-    return draw.choices(list(shares), list(shares.values()))[0]

@@ -13,8 +13,8 @@ from gmsa_training.config import ModelConfig
 from gmsa_training.data.packed_batch import PackedBatch
 from gmsa_training.data.packing import Sample, pack
 from gmsa_training.data.evaluation_data import PASSAGE_BREAK
-from gmsa_training.data.questions.source import CHARACTERS_PER_TOKEN, Questions
-from gmsa_training.data.readings import Quotable, draw_reading, holds, reader_text, search_words, with_history
+from gmsa_training.data.questions.source import CHARACTERS_PER_TOKEN, Questions, weighted
+from gmsa_training.data.readings import Quotable, holds, reader_text, search_words, with_history
 from gmsa_training.data.segments import cut_segments
 from gmsa_training.data.training_data import TrainingData
 
@@ -68,7 +68,7 @@ class SampleMaker:
         tokens."""
         context = reader_text(PASSAGE_BREAK.join(item.passages))
         shares = self.data.config.readings.get(objective)
-        reading = draw_reading(shares, draw) if shares and draw else "soft"
+        reading = weighted(draw, shares) if shares and draw else "soft"
         if reading == "whole":
             shared = self.config.quote_template.replace("{quotes}", context.rstrip())
             if len(self._encode(shared)) <= self.config.whole_text_tokens:

@@ -6,8 +6,9 @@ without an answer: no reference answer occurs in the context."""
 import math
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from gmsa_training.evaluation.metrics import normalise_answer
 
@@ -15,6 +16,11 @@ CHARACTERS_PER_TOKEN = 4.2  # of English text in byte-level BPE; only for choosi
 LONGEST_ANSWER = 150  # characters; longer ones are descriptions, which a 135M model cannot be held to
 LONGEST_SUMMARY = 600  # characters
 TRIES = 4  # for a question that a context does not answer
+
+
+def weighted(draw: random.Random, chances: Mapping[Any, float]) -> Any:
+    """One of the keys, by its chance; the chances need not add up to 1."""
+    return draw.choices(list(chances), list(chances.values()))[0]
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Wanted:
 
     def characters(self, draw: random.Random) -> float:
         """How long one context shall be."""
-        tokens = draw.choices(list(self.context_tokens), list(self.context_tokens.values()))[0]
+        tokens = weighted(draw, self.context_tokens)
         return min(tokens, self.longest) * CHARACTERS_PER_TOKEN
 
 
